@@ -1,0 +1,386 @@
+//! Anything that changes the world outside (a post, an ad budget, a charge, a bought video, a mail) is one
+//! record with one life:
+//!
+//! ```text
+//! Proposed ─approve(digest)→ Approved ─claim→ Sending ┬→ Done(receipt)
+//!    │                          │ edit or expiry      ├→ Refused(why)      certainly did not happen
+//!    └→ Rejected                └→ Cancelled          ├→ Approved          did not happen, may be tried again
+//!                                                     └→ Unknown ─look up→ Done | Approved | AskAPerson
+//! ```
+//!
+//! Pure: the moves and their history. Who may make the moves is `approval`'s matter.
+
+use jiff::SignedDuration;
+use nexus_kernel::{Digest, Failure, Timestamp};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::records::Record;
+use crate::retention::RecordKind;
+use crate::scope::Scope;
+use crate::sweep::{DueKind, moment};
+use crate::table::{IndexEntry, Key};
+
+nexus_kernel::id!(
+    /// An effect, whatever product it belongs to.
+    EffectId,
+    "eff_"
+);
+
+/// How often an unknown outcome is looked up before a person is asked.
+pub const LOOK_UPS: u32 = 8;
+
+/// What an effect would do outside.
+pub trait Payload: Serialize + DeserializeOwned + Clone + Send + Sync {
+    /// The sort of effect, as it stands in histories: `post`.
+    const SORT: &'static str;
+
+    /// The digest of exactly what will be sent: an approval names it.
+    fn digest(&self) -> Digest;
+
+    /// When it is to happen.
+    fn due_at(&self) -> Timestamp;
+
+    /// How long after that an approval still holds.
+    fn grace() -> SignedDuration;
+}
+
+/// Where an effect stands in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Waits for a person.
+    Proposed,
+    /// A person approved exactly this; it waits for its time or its turn.
+    Approved,
+    /// Claimed: it may be happening right now.
+    Sending,
+    /// It happened.
+    Done,
+    /// It certainly did not happen and will not.
+    Refused,
+    /// It may have happened; it is being looked up and never sent again blindly.
+    Unknown,
+    /// Nobody but a person can tell or mend it.
+    AskAPerson,
+    /// A person said no.
+    Rejected,
+    /// It was called off, edited or ran out of time before it was claimed.
+    Cancelled,
+}
+
+impl State {
+    /// All states.
+    pub const ALL: [Self; 9] = [
+        Self::Proposed,
+        Self::Approved,
+        Self::Sending,
+        Self::Done,
+        Self::Refused,
+        Self::Unknown,
+        Self::AskAPerson,
+        Self::Rejected,
+        Self::Cancelled,
+    ];
+
+    /// The table of moves.
+    pub const fn may_become(self, to: Self) -> bool {
+        use State::{
+            Approved, AskAPerson, Cancelled, Done, Proposed, Refused, Rejected, Sending, Unknown,
+        };
+        matches!(
+            (self, to),
+            (Proposed, Approved | Rejected | Cancelled)
+                | (Approved, Sending | Cancelled)
+                | (Sending, Done | Refused | Unknown | Approved | AskAPerson)
+                | (Unknown, Unknown | Done | Approved | AskAPerson)
+                | (AskAPerson, Done | Approved | Cancelled)
+        )
+    }
+
+    /// Whether the life is over.
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Done | Self::Refused | Self::Rejected | Self::Cancelled)
+    }
+}
+
+/// Who approved what, until when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// The approver's id at the identity provider.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// Of exactly this.
+    pub digest: Digest,
+    /// Until then.
+    pub until: Timestamp,
+}
+
+/// Somebody is at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// Counts claims: a holder with an older number lost its claim.
+    pub fence: u64,
+    /// After that the holder counts as gone.
+    pub until: Timestamp,
+}
+
+/// What the outside said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    /// It happened.
+    Done {
+        /// The outside's own id for it.
+        receipt: String,
+        /// Where a person can see it, if anywhere.
+        url: Option<String>,
+    },
+    /// It certainly did not happen and never will so.
+    Refused {
+        /// Why, as a person should read it.
+        why: String,
+    },
+    /// It did not happen; later it may.
+    Throttled {
+        /// Seconds to wait.
+        after_seconds: u32,
+    },
+    /// It did not happen: the account has to be connected anew.
+    Login {
+        /// Why, as a person should read it.
+        why: String,
+    },
+    /// Nobody knows.
+    Unknown {
+        /// What was seen, for the operator.
+        why: String,
+    },
+}
+
+/// What looking up found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// It is there.
+    Done {
+        /// The outside's own id for it.
+        receipt: String,
+        /// Where a person can see it.
+        url: Option<String>,
+    },
+    /// It is certainly not there.
+    NotDone,
+    /// The outside cannot tell now.
+    StillUnknown {
+        /// What was seen, for the operator.
+        why: String,
+    },
+}
+
+/// A move, chained to the one before by its hash, so that an edited history shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moved {
+    /// When.
+    pub at: Timestamp,
+    /// Into which state.
+    pub to: State,
+    /// Who: an approver's id, or the name of a function.
+    pub by: String,
+    /// Why, or what was seen.
+    pub reason: String,
+    /// SHA-256 over the hash before and this move.
+    pub hash: Digest,
+}
+
+/// An effect and its life so far.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(bound = "P: Payload")]
+pub struct Effect<P> {
+    /// Which.
+    pub id: EffectId,
+    pub(crate) state: State,
+    pub(crate) payload: P,
+    pub(crate) approval: Option<Approval>,
+    pub(crate) claim: Option<Claim>,
+    pub(crate) attempt: u32,
+    pub(crate) looked: u32,
+    pub(crate) not_before: Option<Timestamp>,
+    pub(crate) outcome: Option<Outcome>,
+    pub(crate) history: Vec<Moved>,
+}
+
+/// A move that the table of moves does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an effect that is {from:?} cannot become {to:?}")]
+pub struct IllegalMove {
+    /// From.
+    pub from: State,
+    /// To.
+    pub to: State,
+}
+
+impl From<IllegalMove> for Failure {
+    fn from(error: IllegalMove) -> Self {
+        Self::conflict(match error.from {
+            State::Sending | State::Unknown | State::AskAPerson | State::Done => {
+                "It is too late: this is being sent or was sent.".to_owned()
+            }
+            _ => error.to_string(),
+        })
+    }
+}
+
+impl<P: Payload> Effect<P> {
+    /// Something that a person may approve.
+    pub fn proposed(id: EffectId, payload: P, by: &str, now: Timestamp) -> Self {
+        let mut effect = Self {
+            id,
+            state: State::Proposed,
+            payload,
+            approval: None,
+            claim: None,
+            attempt: 0,
+            looked: 0,
+            not_before: None,
+            outcome: None,
+            history: Vec::new(),
+        };
+        effect.record(now, by, "proposed");
+        effect
+    }
+
+    /// Where it stands.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// What it would do.
+    pub fn payload(&self) -> &P {
+        &self.payload
+    }
+
+    /// Who approved it.
+    pub fn approval(&self) -> Option<&Approval> {
+        self.approval.as_ref()
+    }
+
+    /// What the outside last said.
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.outcome.as_ref()
+    }
+
+    /// All its moves, oldest first.
+    pub fn history(&self) -> &[Moved] {
+        &self.history
+    }
+
+    /// How many times it was claimed.
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// Whether the chain of hashes is whole.
+    pub fn history_is_whole(&self) -> bool {
+        let mut before = Digest::of(self.id.to_string().as_bytes());
+        self.history.iter().all(|m| {
+            let expected = chained(before, m.at, m.to, &m.by, &m.reason);
+            before = m.hash;
+            expected == m.hash
+        })
+    }
+
+    /// Calls it off before it is claimed.
+    ///
+    /// # Errors
+    /// It is being sent or was sent, or its life is over.
+    pub fn cancel(&mut self, by: &str, reason: &str, now: Timestamp) -> Result<(), IllegalMove> {
+        self.go(State::Cancelled, now, by, reason)
+    }
+
+    /// A person said no.
+    ///
+    /// # Errors
+    /// It does not wait for approval.
+    pub fn reject(&mut self, by: &str, reason: &str, now: Timestamp) -> Result<(), IllegalMove> {
+        self.go(State::Rejected, now, by, reason)
+    }
+
+    /// When it may next be carried out.
+    pub(crate) fn runnable_at(&self) -> Timestamp {
+        self.not_before.unwrap_or(Timestamp::MIN).max(self.payload.due_at())
+    }
+
+    pub(crate) fn go(
+        &mut self,
+        to: State,
+        at: Timestamp,
+        by: &str,
+        reason: &str,
+    ) -> Result<(), IllegalMove> {
+        if !self.state.may_become(to) {
+            return Err(IllegalMove { from: self.state, to });
+        }
+        self.state = to;
+        self.record(at, by, reason);
+        Ok(())
+    }
+
+    fn record(&mut self, at: Timestamp, by: &str, reason: &str) {
+        let before = self
+            .history
+            .last()
+            .map_or_else(|| Digest::of(self.id.to_string().as_bytes()), |m| m.hash);
+        let hash = chained(before, at, self.state, by, reason);
+        self.history.push(Moved {
+            at,
+            to: self.state,
+            by: by.to_owned(),
+            reason: reason.to_owned(),
+            hash,
+        });
+    }
+}
+
+fn chained(before: Digest, at: Timestamp, to: State, by: &str, reason: &str) -> Digest {
+    let (at, to) = (at.to_string(), format!("{to:?}"));
+    Digest::of_parts([
+        before.as_bytes().as_slice(),
+        at.as_bytes(),
+        to.as_bytes(),
+        by.as_bytes(),
+        reason.as_bytes(),
+    ])
+}
+
+/// The key of an effect.
+pub fn key(scope: &Scope, id: EffectId) -> Key {
+    scope.key("effect", id.to_string())
+}
+
+impl<P: Payload> Record for Effect<P> {
+    const KIND: RecordKind = RecordKind::Effect;
+
+    fn key(&self, scope: &Scope) -> Key {
+        key(scope, self.id)
+    }
+
+    fn due(&self, scope: &Scope) -> Option<IndexEntry> {
+        let id = self.id.to_string();
+        match self.state {
+            State::Approved => Some(DueKind::Effect.entry(scope, &id, self.runnable_at())),
+            State::Sending => self.claim.map(|c| DueKind::Unknown.entry(scope, &id, c.until)),
+            State::Unknown => Some(DueKind::Unknown.entry(
+                scope,
+                &id,
+                self.not_before.unwrap_or(Timestamp::UNIX_EPOCH),
+            )),
+            _ => None,
+        }
+    }
+
+    fn list(&self, scope: &Scope) -> Option<IndexEntry> {
+        let sort = format!("{}#{}", moment(self.payload.due_at()), self.id);
+        Some(IndexEntry { partition: scope.partition(&format!("effects#{}", P::SORT)), sort })
+    }
+}

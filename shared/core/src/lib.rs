@@ -1,0 +1,29 @@
+//! What all products share: who may touch what (scope), what a person approved and what became of it
+//! (approval, effect), how long things are kept (retention), how a message follows its commit (outbox), and the
+//! ports through which all of it reaches the outside.
+//!
+//! **Never here:** an adapter, a vendor, an async runtime, HTTP, a product's own rules.
+
+pub mod approval;
+pub mod blobs;
+pub mod directory;
+pub mod effect;
+pub mod envelope;
+pub mod outbox;
+pub mod queues;
+pub mod records;
+pub mod retention;
+pub mod scope;
+pub mod sweep;
+pub mod table;
+
+pub use approval::{Approved, Approver};
+pub use blobs::{BlobKey, Blobs};
+pub use directory::Directory;
+pub use envelope::Envelope;
+pub use queues::{QueueAddress, Queues, Sender};
+pub use records::{Record, Stored};
+pub use retention::RecordKind;
+pub use scope::{Caller, Claims, Owner, Product, Role, Scope};
+pub use sweep::Sweep;
+pub use table::{Condition, Item, Key, Op, Table};

@@ -1,0 +1,126 @@
+//! How long each sort of record is kept: one exhaustive `match`, so that a new sort does not compile until
+//! somebody has decided.
+//!
+//! **Never here:** deleting. The `retention-sweep` function does that.
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident = $name:literal,)*) => {
+        /// What sort of record a row is.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum RecordKind {
+            $($(#[$doc])* #[serde(rename = $name)] $kind,)*
+        }
+
+        impl RecordKind {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$kind,)*];
+
+            /// The name that stands in the row.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$kind => $name,)* }
+            }
+
+            /// The kind of that name.
+            pub fn parse(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$kind),)* _ => None }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// A tenant's settings.
+    Tenant = "tenant",
+    /// A product of a tenant's catalogue.
+    Product = "product",
+    /// An uploaded medium and what was found in it.
+    Media = "media",
+    /// Which medium of a tenant has a given content.
+    ContentHash = "content-hash",
+    /// Content on its way from a photo to an approval.
+    Draft = "draft",
+    /// Something that changes the world outside, and its life.
+    Effect = "effect",
+    /// The result of a paid step, found by its digest.
+    Cache = "cache",
+    /// A message that has to be sent.
+    Outbox = "outbox",
+    /// Whose an outside id is.
+    Claim = "claim",
+    /// The answer to a request that may be repeated.
+    Idempotency = "idempotency",
+    /// Which record names a blob.
+    BlobName = "blob-name",
+    /// Blobs that a removal left to be deleted.
+    Removal = "removal",
+    /// What a sweep found and removed.
+    Receipt = "receipt",
+}
+
+/// How long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// Until the tenant removes it or the account ends.
+    UntilRemoved,
+    /// Until the moment that stands in the row, which the writer set from a setting.
+    UntilExpiry,
+    /// For so long after it was written.
+    For(SignedDuration),
+    /// Until its work is done, then deleted by whoever did it.
+    UntilDone,
+}
+
+/// What holds for a sort of record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rule {
+    /// How long it is kept.
+    pub keep: Keep,
+    /// Whether it may hold something about a person.
+    pub personal: bool,
+}
+
+/// How long answers to repeatable requests are kept.
+pub const IDEMPOTENCY_AGE: SignedDuration = SignedDuration::from_hours(24);
+/// How long an upload may stay unused.
+pub const ABANDONED_AFTER: SignedDuration = SignedDuration::from_hours(24);
+/// How long a blob may stand before a row has to name it: longer than the longest step.
+pub const UNNAMED_BLOB_AGE: SignedDuration = SignedDuration::from_hours(1);
+/// How long results of paid steps are kept where the tenant set nothing (N49).
+pub const CACHE_AGE: SignedDuration = SignedDuration::from_hours(24);
+/// How long receipts of sweeps are kept.
+pub const RECEIPT_AGE: SignedDuration = SignedDuration::from_hours(24 * 90);
+
+impl RecordKind {
+    /// The rule for this sort of record.
+    pub const fn rule(self) -> Rule {
+        let (keep, personal) = match self {
+            // The account's e-mail address and names.
+            Self::Tenant => (Keep::UntilRemoved, true),
+            Self::Product => (Keep::UntilRemoved, false),
+            // A picture and its embedded description may show and name people.
+            Self::Media | Self::Draft => (Keep::UntilRemoved, true),
+            Self::ContentHash | Self::BlobName | Self::Claim => (Keep::UntilRemoved, false),
+            Self::Effect => (Keep::UntilRemoved, true),
+            Self::Cache => (Keep::UntilExpiry, true),
+            Self::Outbox | Self::Removal => (Keep::UntilDone, false),
+            Self::Idempotency => (Keep::For(IDEMPOTENCY_AGE), true),
+            Self::Receipt => (Keep::For(RECEIPT_AGE), false),
+        };
+        Rule { keep, personal }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_found_by_its_name() {
+        for kind in RecordKind::ALL {
+            assert_eq!(RecordKind::parse(kind.name()), Some(*kind));
+        }
+    }
+}
