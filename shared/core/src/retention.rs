@@ -32,8 +32,10 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// A tenant's settings.
-    Tenant = "tenant",
+    /// Who a tenant is.
+    Account = "account",
+    /// How a tenant wants things done.
+    Settings = "settings",
     /// A product of a tenant's catalogue.
     Product = "product",
     /// An uploaded medium and what was found in it.
@@ -98,8 +100,8 @@ impl RecordKind {
     pub const fn rule(self) -> Rule {
         let (keep, personal) = match self {
             // The account's e-mail address and names.
-            Self::Tenant => (Keep::UntilRemoved, true),
-            Self::Product => (Keep::UntilRemoved, false),
+            Self::Account => (Keep::UntilRemoved, true),
+            Self::Settings | Self::Product => (Keep::UntilRemoved, false),
             // A picture and its embedded description may show and name people.
             Self::Media | Self::Draft => (Keep::UntilRemoved, true),
             Self::ContentHash | Self::BlobName | Self::Claim => (Keep::UntilRemoved, false),

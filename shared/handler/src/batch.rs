@@ -67,7 +67,11 @@ pub trait QueueFunction: Send + Sync + Sized + 'static {
 
     /// One message. `Ok` deletes it; a failure lets it come again, and after the queue's receive count it
     /// becomes a dead letter.
-    fn handle(&self, letter: Self::Letter, at: &Invocation) -> impl Future<Output = Result<(), Failure>> + Send;
+    fn handle(
+        &self,
+        letter: Self::Letter,
+        at: &Invocation,
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 
 /// A queue function as a function of whole batches.
@@ -127,7 +131,8 @@ impl<Q: QueueFunction> Batch<Q> {
             }
         };
         let (trace, tenant) = letter.origin();
-        let span = tracing::info_span!("message", function = Q::NAME, trace = %trace, tenant = %tenant);
+        let span =
+            tracing::info_span!("message", function = Q::NAME, trace = %trace, tenant = %tenant);
         let at = Invocation { trace, ..at.clone() };
         let work = AssertUnwindSafe(self.0.handle(letter, &at)).catch_unwind();
         let limit = at.time_left().saturating_sub(MARGIN);

@@ -15,7 +15,9 @@ pub struct Env(BTreeMap<String, String>);
 
 impl Env {
     /// Settings from names and values.
-    pub fn from_pairs<K: Into<String>, V: Into<String>>(pairs: impl IntoIterator<Item = (K, V)>) -> Self {
+    pub fn from_pairs<K: Into<String>, V: Into<String>>(
+        pairs: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
         Self(pairs.into_iter().map(|(k, v)| (k.into(), v.into())).collect())
     }
 
@@ -79,7 +81,11 @@ impl EnvReader<'_> {
         match raw.trim().parse::<N>() {
             Ok(value) if bounds.contains(&value) => value,
             _ => {
-                self.problems.push(format!("{name} must be a number from {} to {}", bounds.start(), bounds.end()));
+                self.problems.push(format!(
+                    "{name} must be a number from {} to {}",
+                    bounds.start(),
+                    bounds.end()
+                ));
                 default
             }
         }

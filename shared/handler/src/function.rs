@@ -107,8 +107,9 @@ struct Erased<F>(F);
 #[async_trait]
 impl<F: Function> ErasedFunction for Erased<F> {
     async fn call(&self, event: &[u8], at: Invocation) -> Result<Box<RawValue>, Failure> {
-        let event: F::Event = serde_json::from_slice(event)
-            .map_err(|e| Failure::invalid(format!("`{}` does not take this event", F::NAME)).caused_by(e))?;
+        let event: F::Event = serde_json::from_slice(event).map_err(|e| {
+            Failure::invalid(format!("`{}` does not take this event", F::NAME)).caused_by(e)
+        })?;
         let reply = self.0.handle(event, at).await?;
         serde_json::value::to_raw_value(&reply).map_err(Failure::bug)
     }

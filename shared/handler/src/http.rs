@@ -20,7 +20,10 @@ pub const TENANT_HEADER: &str = "nexus-tenant";
 /// Nobody is known, or the caller does not belong to the tenant that is named.
 pub fn caller(parts: &Parts, product: Product) -> Result<Caller, Failure> {
     let claims = parts.extensions.get::<Claims>().ok_or_else(|| {
-        Failure::new(FailureKind::Unauthenticated, "Send an access token: `Authorization: Bearer …`.")
+        Failure::new(
+            FailureKind::Unauthenticated,
+            "Send an access token: `Authorization: Bearer …`.",
+        )
     })?;
     let named = parts.headers.get(TENANT_HEADER).and_then(|v| v.to_str().ok());
     Caller::from_claims(claims, product, named)
@@ -60,7 +63,8 @@ impl IntoResponse for Problem {
             detail: failure.public(),
             errors: failure.fields(),
         };
-        let status = StatusCode::from_u16(outcome.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status =
+            StatusCode::from_u16(outcome.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

@@ -57,7 +57,10 @@ impl FromQueue for S3Notice {
 }
 
 fn form_decoded(raw: &str) -> String {
-    form_urlencoded::parse(format!("k={raw}").as_bytes()).next().map(|(_, v)| v.into_owned()).unwrap_or_default()
+    form_urlencoded::parse(format!("k={raw}").as_bytes())
+        .next()
+        .map(|(_, v)| v.into_owned())
+        .unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -58,6 +58,32 @@ impl<T> fmt::Debug for Pii<T> {
     }
 }
 
+/// Writes personal data into a row and reads it back, for `#[serde(with = "nexus_kernel::private::stored")]`: a
+/// record that holds a person's data says so on the field. Answers to its owner use it too; logs never do.
+pub mod stored {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Pii;
+
+    /// Writes the value.
+    ///
+    /// # Errors
+    /// As the value's own.
+    pub fn serialize<T: Serialize, S: Serializer>(value: &Pii<T>, s: S) -> Result<S::Ok, S::Error> {
+        value.0.serialize(s)
+    }
+
+    /// Reads the value.
+    ///
+    /// # Errors
+    /// As the value's own.
+    pub fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        d: D,
+    ) -> Result<Pii<T>, D::Error> {
+        T::deserialize(d).map(Pii)
+    }
+}
+
 /// The network address of a client: it lives in memory only and its place is looked up before anything is kept.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ClientIp(IpAddr);

@@ -1,0 +1,154 @@
+//! Who a tenant is, and how they want things done.
+
+use jiff::SignedDuration;
+use nexus_core::retention::CACHE_AGE;
+use nexus_core::{Key, Record, RecordKind, Scope};
+use nexus_kernel::{Failure, FieldProblem, Language, Pii};
+use serde::{Deserialize, Serialize};
+
+use crate::publishing::Network;
+
+/// What is kept of an account: these five and nothing else (N2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Account {
+    /// Where notices go.
+    #[serde(with = "nexus_kernel::private::stored")]
+    pub email: Pii<String>,
+    /// The business's name.
+    pub business_name: String,
+    /// What it does, for example `coffee shop`.
+    pub niche: String,
+    /// How it speaks, in its own words: `warm, a little playful`.
+    pub brand_voice: String,
+    /// How it is addressed.
+    pub display_name: String,
+}
+
+impl Record for Account {
+    const KIND: RecordKind = RecordKind::Account;
+
+    fn key(&self, scope: &Scope) -> Key {
+        account_key(scope)
+    }
+}
+
+/// Where a tenant's account stands.
+pub fn account_key(scope: &Scope) -> Key {
+    scope.key("tenant", "account")
+}
+
+/// Where a tenant's settings stand.
+pub fn settings_key(scope: &Scope) -> Key {
+    scope.key("tenant", "settings")
+}
+
+impl Account {
+    /// # Errors
+    /// Every field that breaks a rule.
+    pub fn check(&self) -> Result<(), Failure> {
+        let mut problems = Vec::new();
+        let mut text = |field: &str, value: &str, max: usize| {
+            let length = value.chars().count();
+            if value.trim().is_empty() || length > max || value.chars().any(char::is_control) {
+                problems.push(FieldProblem {
+                    field: field.to_owned(),
+                    problem: format!("write 1 to {max} characters on one line"),
+                });
+            }
+        };
+        text("business_name", &self.business_name, 120);
+        text("niche", &self.niche, 80);
+        text("brand_voice", &self.brand_voice, 400);
+        text("display_name", &self.display_name, 80);
+        let email = self.email.reveal();
+        let (user, host) = email.rsplit_once('@').unwrap_or_default();
+        if user.is_empty()
+            || !host.contains('.')
+            || email.len() > 254
+            || email.contains(char::is_whitespace)
+        {
+            problems.push(FieldProblem {
+                field: "email".into(),
+                problem: "write an address such as owner@example.com".into(),
+            });
+        }
+        if problems.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::invalid("Some fields need another value.").with_fields(problems))
+    }
+}
+
+/// How a tenant wants things done. Everything has a default.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// The languages of posts; English is always made, being the source.
+    pub languages: Vec<Language>,
+    /// Where posts go.
+    pub networks: Vec<Network>,
+    /// Words that no step may change: names of the brand and its products.
+    pub brand_terms: Vec<String>,
+    /// How many hours results of paid steps are kept, 1 to 720 (N50).
+    pub cache_hours: u32,
+    /// The tenant's time zone, an IANA name.
+    pub time_zone: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            languages: Language::ALL.to_vec(),
+            networks: vec![Network::Feed],
+            brand_terms: Vec::new(),
+            cache_hours: u32::try_from(CACHE_AGE.as_hours()).unwrap_or(24),
+            time_zone: "UTC".into(),
+        }
+    }
+}
+
+impl Record for Settings {
+    const KIND: RecordKind = RecordKind::Settings;
+
+    fn key(&self, scope: &Scope) -> Key {
+        settings_key(scope)
+    }
+}
+
+impl Settings {
+    /// How long results of paid steps are kept.
+    pub fn cache_age(&self) -> SignedDuration {
+        SignedDuration::from_hours(i64::from(self.cache_hours.clamp(1, 720)))
+    }
+
+    /// # Errors
+    /// Every field that breaks a rule.
+    pub fn check(&self) -> Result<(), Failure> {
+        let mut problems = Vec::new();
+        let mut refuse = |field: &str, problem: &str| {
+            problems.push(FieldProblem { field: field.into(), problem: problem.into() });
+        };
+        if !self.languages.contains(&Language::En) {
+            refuse("languages", "`en` is the source language and must be among them");
+        }
+        if self.networks.is_empty() {
+            refuse("networks", "name at least one, for example `feed`");
+        }
+        if !(1..=720).contains(&self.cache_hours) {
+            refuse("cache_hours", "choose 1 to 720 hours");
+        }
+        if self.brand_terms.len() > 50
+            || self.brand_terms.iter().any(|t| t.trim().is_empty() || t.chars().count() > 80)
+        {
+            refuse("brand_terms", "at most 50 terms of 1 to 80 characters");
+        }
+        if jiff::tz::TimeZone::get(&self.time_zone).is_err() {
+            refuse("time_zone", "write an IANA name such as `Europe/Madrid`");
+        }
+        if problems.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::invalid("Some settings need another value.").with_fields(problems))
+    }
+}

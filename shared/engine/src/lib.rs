@@ -1,0 +1,27 @@
+//! The Engine's rules: a merchant's media and product facts become checked, captioned, narrated, bilingual
+//! content, and what a person approved of it becomes a post.
+//!
+//! A folder per concern: the records it keeps, the rules it follows, the port through which its work is done.
+//!
+//! **Never here:** HTTP, queues' wire formats, an adapter, a vendor, another product.
+
+pub mod account;
+pub mod blob_names;
+pub mod cache;
+pub mod catalogue;
+pub mod copy;
+pub mod draft;
+pub mod film;
+pub mod hops;
+pub mod line;
+pub mod media;
+pub mod narration;
+pub mod platform;
+pub mod publishing;
+pub mod tagging;
+pub mod translation;
+
+pub use draft::{Draft, DraftId, Stage};
+pub use hops::Hop;
+pub use media::{Media, MediaId};
+pub use platform::EnginePlatform;

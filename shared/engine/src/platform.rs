@@ -1,0 +1,78 @@
+//! What the Engine's functions may ask a platform for. There are three: AWS, one machine, and one that only
+//! records who asked for what, from which the template's policies are checked.
+
+use std::sync::Arc;
+
+use nexus_core::{Blobs, QueueAddress, Sender, Table};
+use nexus_kernel::Ambient;
+
+use crate::copy::Copywriter;
+use crate::hops::Hop;
+use crate::narration::Speech;
+use crate::publishing::Publisher;
+use crate::tagging::Labeller;
+use crate::translation::Translator;
+
+/// What somebody may do with a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Access {
+    /// Only look.
+    Read,
+    /// Look, write and delete.
+    Write,
+}
+
+/// A part of the blob store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Area {
+    /// Uploads that have not been looked at.
+    In,
+    /// Cleaned media and their renditions.
+    Media,
+    /// What was made for drafts: voices and videos.
+    Made,
+}
+
+impl Area {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::In, Self::Media, Self::Made];
+
+    /// The first part of every key in it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::In => "in",
+            Self::Media => "media",
+            Self::Made => "made",
+        }
+    }
+}
+
+/// Where the Engine's functions get their parts.
+pub trait EnginePlatform {
+    /// Time, ids and chance.
+    fn ambient(&self) -> Ambient;
+
+    /// The Engine's table.
+    fn table(&self, access: Access) -> Arc<dyn Table>;
+
+    /// The Engine's blobs, in these areas.
+    fn blobs(&self, access: &[(Area, Access)]) -> Arc<dyn Blobs>;
+
+    /// The right to send to one queue.
+    fn sender(&self, hop: Hop, address: QueueAddress) -> Sender;
+
+    /// Who labels photos.
+    fn labeller(&self) -> Arc<dyn Labeller>;
+
+    /// Who writes words.
+    fn copywriter(&self) -> Arc<dyn Copywriter>;
+
+    /// Who translates, if anybody.
+    fn translator(&self) -> Option<Arc<dyn Translator>>;
+
+    /// Who speaks.
+    fn speech(&self) -> Arc<dyn Speech>;
+
+    /// Who carries posts to networks.
+    fn publishers(&self) -> Vec<Arc<dyn Publisher>>;
+}
