@@ -1,0 +1,3 @@
+//! `animate` on AWS Lambda.
+
+fn main() {}

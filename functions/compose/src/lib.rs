@@ -1,0 +1,138 @@
+//! Writes the words of a draft: a caption per network, a description, hashtags, a video prompt and the script.
+//!
+//! Runs on messages of its queue, one draft each; a second delivery finds the words and only passes on.
+//!
+//! **Never here:** how words are found (the [`Copywriter`] knows), what a network allows (`copy::limits`).
+
+use std::sync::Arc;
+
+use nexus_core::{Scope, Sender, Table, records};
+use nexus_engine::account::{Account, Settings, account_key, settings_key};
+use nexus_engine::catalogue::{CatalogueProduct, product_key};
+use nexus_engine::copy::{Brief, Copywriter, Voice, Written, limits};
+use nexus_engine::draft::{Draft, Words};
+use nexus_engine::hops::Step;
+use nexus_engine::line::{self, Turn};
+use nexus_engine::media::{Media, media_key};
+use nexus_engine::platform::Access;
+use nexus_engine::{EnginePlatform, Hop, Stage, cache};
+use nexus_handler::{Enveloped, Env, Invocation, QueueFunction, SettingsError, Wire};
+use nexus_kernel::{Ambient, Digest, Failure, Language, Timestamp};
+
+/// What composing needs.
+pub struct Deps {
+    ambient: Ambient,
+    table: Arc<dyn Table>,
+    copywriter: Arc<dyn Copywriter>,
+    translate: Sender,
+}
+
+/// The function.
+pub struct Compose(Deps);
+
+impl Wire<dyn EnginePlatform> for Compose {
+    type Deps = Deps;
+
+    fn wire(platform: &dyn EnginePlatform, env: &Env) -> Result<Deps, SettingsError> {
+        let mut settings = env.reader();
+        let translate = settings.queue(Hop::Translate.setting());
+        let translate = settings.finish(translate)?;
+        Ok(Deps {
+            ambient: platform.ambient(),
+            table: platform.table(Access::Write),
+            copywriter: platform.copywriter(),
+            translate: platform.sender(Hop::Translate, translate),
+        })
+    }
+}
+
+impl QueueFunction for Compose {
+    const NAME: &'static str = "compose";
+    const CONCURRENCY: usize = 4;
+    type Deps = Deps;
+    type Letter = Enveloped<Step>;
+
+    fn new(deps: Deps) -> Self {
+        Self(deps)
+    }
+
+    async fn handle(&self, letter: Enveloped<Step>, at: &Invocation) -> Result<(), Failure> {
+        let Self(deps) = self;
+        let (envelope, id) = (&letter.envelope, letter.message.draft);
+        let (scope, table) = (envelope.scope(), &*deps.table);
+        let mut draft = match line::take_turn(table, scope, id, Stage::Composing, at.now).await? {
+            Turn::Work(draft) => *draft,
+            Turn::PassOn => return line::pass_on_again(envelope, id, &deps.translate).await,
+            Turn::Over => return Ok(()),
+        };
+        let settings = records::load::<Settings>(table, &settings_key(scope), at.now).await?;
+        let settings = settings.map(|s| s.record).unwrap_or_default();
+        let Some(brief) = self.brief(scope, &mut draft.record, &settings, at.now).await? else {
+            return Ok(());
+        };
+
+        let engine = deps.copywriter.engine();
+        let question = cache::question(&engine, &brief);
+        let mut ops = Vec::new();
+        let written = match cache::find::<Written>(table, scope, question, at.now).await? {
+            Some(written) => written,
+            None => {
+                let written = deps.copywriter.write(&brief).await?;
+                for copy in std::iter::once(&written.copy).chain(&written.paired) {
+                    limits::check(copy, &brief.networks)?;
+                }
+                let expires = at.now.saturating_add(settings.cache_age()).unwrap_or(Timestamp::MAX);
+                ops.push(cache::keep(scope, question, &written, expires));
+                written
+            }
+        };
+        let words = Words { copy: written.copy, engine, rough: false };
+        draft.record.words.insert(Language::En, words);
+        draft.record.paired = written.paired;
+        let next = Some((Hop::Translate, &deps.translate));
+        line::hand_over(table, envelope, &deps.ambient, draft, Stage::Translating, next, ops).await
+    }
+}
+
+impl Compose {
+    /// What the words are to be about; `None` where the medium is gone, and with it the draft.
+    async fn brief(
+        &self,
+        scope: &Scope,
+        draft: &mut Draft,
+        settings: &Settings,
+        now: Timestamp,
+    ) -> Result<Option<Brief>, Failure> {
+        let table = &*self.0.table;
+        let Some(media) = records::load::<Media>(table, &media_key(scope, draft.media), now).await? else {
+            return Ok(None);
+        };
+        let account = records::load::<Account>(table, &account_key(scope), now).await?.map(|a| a.record);
+        let product = match draft.product {
+            None => None,
+            Some(id) => records::load::<CatalogueProduct>(table, &product_key(scope, id), now).await?,
+        };
+        let voice = match account {
+            Some(a) => Voice { business_name: a.business_name, niche: a.niche, brand_voice: a.brand_voice },
+            None => {
+                draft.note(
+                    "no_account",
+                    "The account is not filled in, so the texts speak of no business by name. \
+                     Fill it in (`PUT /v1/account`) and upload again.",
+                );
+                Voice { business_name: String::new(), niche: String::new(), brand_voice: String::new() }
+            }
+        };
+        let seed = Digest::of(draft.id.to_string().as_bytes());
+        let seed = seed.as_bytes().first_chunk::<8>().map_or(0, |b| u64::from_be_bytes(*b));
+        Ok(Some(Brief {
+            voice,
+            product: product.map(|p| p.record.facts),
+            labels: draft.labels.as_ref().map(|l| l.labels.clone()).unwrap_or_default(),
+            embedded_description: media.record.facts.description,
+            networks: settings.networks.clone(),
+            brand_terms: settings.brand_terms.clone(),
+            seed,
+        }))
+    }
+}

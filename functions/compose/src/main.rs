@@ -1,0 +1,3 @@
+//! `compose` on AWS Lambda.
+
+fn main() {}

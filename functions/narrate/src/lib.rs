@@ -1,0 +1,164 @@
+//! Speaks the script of a draft: one sound per sentence, so that captions are timed from real durations, joined
+//! into a track of even loudness for each language.
+//!
+//! Runs on messages of its queue, one draft each; a second delivery finds the voices and only passes on. A voice
+//! that is not installed is a note on the draft, not a failure.
+//!
+//! **Never here:** how a voice speaks (the [`Speech`] port), what is done to sound (`nexus_media::av`).
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nexus_core::{Blobs, Op, Scope, Sender, Table};
+use nexus_engine::draft::Draft;
+use nexus_engine::hops::Step;
+use nexus_engine::line::{self, Turn};
+use nexus_engine::media::NamedBlob;
+use nexus_engine::narration::{Cue, Narration, Speech, sentences};
+use nexus_engine::platform::{Access, Area};
+use nexus_engine::{EnginePlatform, Hop, Stage, blob_names};
+use nexus_handler::{Enveloped, Env, Invocation, QueueFunction, SettingsError, Wire};
+use nexus_kernel::{Ambient, Failure, Language};
+use nexus_media::av::{AvError, Ffmpeg, Segment};
+
+/// The loudness of a narration, LUFS (EBU R 128); what came out is within 1 LU of it.
+const LOUDNESS: f64 = -16.0;
+/// Hertz.
+const SAMPLE_RATE: u32 = 48_000;
+/// The pause between two sentences.
+const PAUSE: Duration = Duration::from_millis(320);
+/// What remains of the time for storing.
+const MARGIN: Duration = Duration::from_secs(5);
+
+/// What narrating needs.
+pub struct Deps {
+    ambient: Ambient,
+    table: Arc<dyn Table>,
+    blobs: Arc<dyn Blobs>,
+    speech: Arc<dyn Speech>,
+    ffmpeg: Option<Ffmpeg>,
+    scratch: PathBuf,
+    animate: Sender,
+}
+
+/// The function.
+pub struct Narrate(Deps);
+
+impl Wire<dyn EnginePlatform> for Narrate {
+    type Deps = Deps;
+
+    fn wire(platform: &dyn EnginePlatform, env: &Env) -> Result<Deps, SettingsError> {
+        let mut settings = env.reader();
+        let animate = settings.queue(Hop::Animate.setting());
+        let animate = settings.finish(animate)?;
+        Ok(Deps {
+            ambient: platform.ambient(),
+            table: platform.table(Access::Write),
+            blobs: platform.blobs(&[(Area::Made, Access::Write)]),
+            speech: platform.speech(),
+            ffmpeg: env.get("FFMPEG").and_then(|p| Ffmpeg::locate(Some(p.as_ref()), &[])),
+            scratch: env.get("SCRATCH").unwrap_or("/tmp").into(),
+            animate: platform.sender(Hop::Animate, animate),
+        })
+    }
+}
+
+impl QueueFunction for Narrate {
+    const NAME: &'static str = "narrate";
+    type Deps = Deps;
+    type Letter = Enveloped<Step>;
+
+    fn new(deps: Deps) -> Self {
+        Self(deps)
+    }
+
+    async fn handle(&self, letter: Enveloped<Step>, at: &Invocation) -> Result<(), Failure> {
+        let Self(deps) = self;
+        let (envelope, id) = (&letter.envelope, letter.message.draft);
+        let (scope, table) = (envelope.scope(), &*deps.table);
+        let mut draft = match line::take_turn(table, scope, id, Stage::Narrating, at.now).await? {
+            Turn::Work(draft) => *draft,
+            Turn::PassOn => return line::pass_on_again(envelope, id, &deps.animate).await,
+            Turn::Over => return Ok(()),
+        };
+        let mut ops: Vec<Op> = Vec::new();
+        let languages: Vec<Language> = draft.record.words.keys().copied().collect();
+        for language in languages {
+            if draft.record.narrations.contains_key(&language) {
+                continue;
+            }
+            if let Some(narration) = self.narrate(scope, &mut draft.record, language, at).await? {
+                ops.push(blob_names::name(scope, &narration.track.key, &id));
+                draft.record.narrations.insert(language, narration);
+            }
+        }
+        let next = Some((Hop::Animate, &deps.animate));
+        line::hand_over(table, envelope, &deps.ambient, draft, Stage::Animating, next, ops).await
+    }
+}
+
+impl Narrate {
+    /// The narration of one language; `None`, with a note on the draft, where it cannot be made here.
+    async fn narrate(
+        &self,
+        scope: &Scope,
+        draft: &mut Draft,
+        language: Language,
+        at: &Invocation,
+    ) -> Result<Option<Narration>, Failure> {
+        let Self(deps) = self;
+        let Some(engine) = deps.speech.engine(language) else {
+            draft.note(&format!("no_speech_{language}"), deps.speech.absence(language));
+            return Ok(None);
+        };
+        let Some(ffmpeg) = &deps.ffmpeg else {
+            draft.note("no_ffmpeg", "ffmpeg is not installed, so there is no narration and no video. Run `make setup`.");
+            return Ok(None);
+        };
+        let script = draft.words.get(&language).map(|w| w.copy.script.clone()).unwrap_or_default();
+        let folder = tempfile::tempdir_in(&deps.scratch).map_err(no_room)?;
+
+        let (mut segments, mut spoken) = (Vec::new(), Vec::new());
+        for sentence in &script {
+            let text = sentences::speakable(sentence);
+            if text.trim().is_empty() {
+                continue;
+            }
+            let sound = deps.speech.say(language, &text).await?;
+            let path = folder.path().join(format!("{}.{}", segments.len(), sound.extension));
+            tokio::fs::write(&path, &sound.audio).await.map_err(no_room)?;
+            segments.push(Segment { path, gap_after: PAUSE });
+            spoken.push(sentence.clone());
+        }
+        if segments.is_empty() {
+            draft.note(&format!("nothing_to_say_{language}"), "The script holds nothing that could be spoken.");
+            return Ok(None);
+        }
+        let ffmpeg = ffmpeg.within(at.time_left().saturating_sub(MARGIN));
+        let (joined_wav, track_m4a) = (folder.path().join("joined.wav"), folder.path().join("track.m4a"));
+        let joined = ffmpeg.concat_audio(&segments, &joined_wav).await.map_err(sound_failed)?;
+        let track = ffmpeg.normalise(&joined_wav, &track_m4a, LOUDNESS, SAMPLE_RATE).await.map_err(sound_failed)?;
+
+        let millis = |d: Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
+        let cues = spoken.into_iter().zip(&joined.spans);
+        let cues = cues.map(|(text, s)| Cue { text, start_ms: millis(s.start), end_ms: millis(s.end) });
+        let key = scope.blob(Area::Made.name(), &format!("{}/{}-{language}.m4a", draft.id, draft.revision));
+        let facts = deps.blobs.put_file(&key, &track_m4a, "audio/mp4").await?;
+        Ok(Some(Narration {
+            track: NamedBlob { key, digest: facts.digest, size: facts.size, content_type: facts.content_type },
+            duration_ms: millis(track.duration),
+            loudness_lufs: track.loudness.integrated_lufs,
+            cues: cues.collect(),
+            engine,
+        }))
+    }
+}
+
+fn no_room(error: std::io::Error) -> Failure {
+    Failure::unavailable("There is no room to work in.").caused_by(error)
+}
+
+fn sound_failed(error: AvError) -> Failure {
+    Failure::unavailable("The sound could not be made.").caused_by(error)
+}

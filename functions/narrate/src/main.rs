@@ -1,0 +1,3 @@
+//! `narrate` on AWS Lambda.
+
+fn main() {}

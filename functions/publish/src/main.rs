@@ -1,0 +1,3 @@
+//! `publish` on AWS Lambda.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! `relay` on AWS Lambda.
+
+fn main() {}

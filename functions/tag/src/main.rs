@@ -1,0 +1,3 @@
+//! `tag` on AWS Lambda.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! `translate` on AWS Lambda.
+
+fn main() {}

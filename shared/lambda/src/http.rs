@@ -1,0 +1,33 @@
+//! HTTP functions: API Gateway's events become requests to the function's router.
+
+use axum::Router;
+use axum::middleware::map_request;
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Adapter, Context, LambdaEvent};
+use nexus_kernel::Failure;
+use serde_json::value::RawValue;
+use tower::ServiceExt;
+
+use crate::claims;
+
+/// The router with the claims of API Gateway's authorizer in each request's extensions.
+pub(crate) fn with_claims(router: Router) -> Router {
+    router.layer(map_request(async |request| claims::into_extensions(request)))
+}
+
+/// The answer of a router to one event of API Gateway (payload 2.0), as API Gateway would take it.
+///
+/// # Errors
+/// The event is not one of API Gateway's.
+pub async fn answer(router: Router, event: &[u8], request_id: &str) -> Result<Box<RawValue>, Failure> {
+    let event: LambdaRequest = serde_json::from_slice(event)
+        .map_err(|e| Failure::invalid("This is not an HTTP event of API Gateway (payload 2.0).").caused_by(e))?;
+    let mut context = Context::default();
+    request_id.clone_into(&mut context.request_id);
+    let adapter = Adapter::from(with_claims(router));
+    let answer = match adapter.oneshot(LambdaEvent::new(event, context)).await {
+        Ok(answer) => answer,
+        Err(never) => match never {},
+    };
+    serde_json::value::to_raw_value(&answer).map_err(Failure::bug)
+}

@@ -1,0 +1,92 @@
+//! The cold start: settings, platform, function; then the runtime asks for events.
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lambda_runtime::{LambdaEvent, service_fn};
+use nexus_handler::{Entry, Env, Function, HttpFunction, Invocation, Wire};
+use nexus_kernel::{Clock, Failure, ambient::SystemClock};
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// Runs a function of events until Lambda ends the process.
+pub fn run_events<F, P>(platform: impl AsyncFnOnce(&Env) -> Result<Box<P>, BoxError>) -> ExitCode
+where
+    F: Function + Wire<P, Deps = <F as Function>::Deps>,
+    P: ?Sized,
+{
+    run(async {
+        let env = settings();
+        let platform = platform(&env).await?;
+        match Entry::event::<F, P>(&platform, &env)? {
+            Entry::Event(function) => serve(function).await,
+            Entry::Http(_) => Ok(()),
+        }
+    })
+}
+
+/// Runs a function of HTTP requests until Lambda ends the process.
+pub fn run_http<F, P>(platform: impl AsyncFnOnce(&Env) -> Result<Box<P>, BoxError>) -> ExitCode
+where
+    F: HttpFunction + Wire<P, Deps = <F as HttpFunction>::Deps>,
+    P: ?Sized,
+{
+    run(async {
+        let env = settings();
+        let platform = platform(&env).await?;
+        let router = F::router(F::wire(&platform, &env)?);
+        lambda_http::run(crate::http::with_claims(router)).await
+    })
+}
+
+async fn serve(function: Arc<dyn nexus_handler::ErasedFunction>) -> Result<(), BoxError> {
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<Box<RawValue>>| {
+        let now = SystemClock.now();
+        let left = i64::try_from(event.context.deadline).unwrap_or(i64::MAX).saturating_sub(now.as_millisecond());
+        let at = Invocation {
+            trace: event.context.xray_trace_id.unwrap_or_else(|| event.context.request_id.clone()),
+            request_id: event.context.request_id,
+            now,
+            deadline: Instant::now() + Duration::from_millis(left.max(0).unsigned_abs()),
+        };
+        function.call(event.payload.get().as_bytes(), at).await.map_err(told)
+    }))
+    .await
+}
+
+/// What Lambda's own log may tell of a failure: the public sentence. The causes were logged where it ended.
+fn told(failure: Failure) -> BoxError {
+    nexus_handler::outcome::log("lambda", &failure);
+    failure.public().to_owned().into()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the process's environment on Lambda")]
+fn settings() -> Env {
+    Env::from_pairs(std::env::vars())
+}
+
+fn run(work: impl Future<Output = Result<(), BoxError>>) -> ExitCode {
+    tracing_subscriber::fmt()
+        .json()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_writer(std::io::stderr)
+        .init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "the runtime does not start");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(work) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "the function does not start");
+            ExitCode::FAILURE
+        }
+    }
+}
