@@ -17,9 +17,11 @@ use nexus_engine::line::{self, Turn};
 use nexus_engine::media::{Media, MediaClass, NamedBlob, media_key};
 use nexus_engine::platform::{Access, Area};
 use nexus_engine::{EnginePlatform, Stage, blob_names};
-use nexus_handler::{Enveloped, Env, Invocation, QueueFunction, SettingsError, Wire};
+use nexus_handler::{Env, Enveloped, Invocation, QueueFunction, SettingsError, Wire};
 use nexus_kernel::{Ambient, Failure, Language};
-use nexus_media::av::{Assembly, AvError, Caption, Ffmpeg, Shot, Source, VideoPreset, timed_by_reading};
+use nexus_media::av::{
+    Assembly, AvError, Caption, Ffmpeg, Shot, Source, VideoPreset, timed_by_reading,
+};
 
 /// What remains of the time for storing.
 const MARGIN: Duration = Duration::from_secs(10);
@@ -44,7 +46,8 @@ impl Wire<dyn EnginePlatform> for Animate {
     fn wire(platform: &dyn EnginePlatform, env: &Env) -> Result<Deps, SettingsError> {
         let mut settings = env.reader();
         let fonts = settings.text("FONTS");
-        let presets = [VideoPreset::FULL, VideoPreset::QUICK, VideoPreset::TINY].map(|p| (p.name, p));
+        let presets =
+            [VideoPreset::FULL, VideoPreset::QUICK, VideoPreset::TINY].map(|p| (p.name, p));
         let preset = settings.choice("VIDEO_PRESET", &presets, VideoPreset::FULL);
         let (fonts, preset) = settings.finish((fonts, preset))?;
         Ok(Deps {
@@ -72,10 +75,13 @@ impl QueueFunction for Animate {
         let Self(deps) = self;
         let (envelope, id) = (&letter.envelope, letter.message.draft);
         let (scope, table) = (envelope.scope(), &*deps.table);
-        let Turn::Work(mut draft) = line::take_turn(table, scope, id, Stage::Animating, at.now).await? else {
+        let Turn::Work(mut draft) =
+            line::take_turn(table, scope, id, Stage::Animating, at.now).await?
+        else {
             return Ok(());
         };
-        let media = records::load::<Media>(table, &media_key(scope, draft.record.media), at.now).await?;
+        let media =
+            records::load::<Media>(table, &media_key(scope, draft.record.media), at.now).await?;
         let Some(media) = media.map(|m| m.record) else { return Ok(()) };
         let mut ops: Vec<Op> = Vec::new();
         match &deps.ffmpeg {
@@ -87,21 +93,32 @@ impl QueueFunction for Animate {
                 let ffmpeg = ffmpeg.within(at.time_left().saturating_sub(MARGIN));
                 let folder = tempfile::tempdir_in(&deps.scratch).map_err(no_room)?;
                 let shots = self.shots(&media, folder.path()).await?;
-                let engine = format!("ffmpeg {} assembly", ffmpeg.version().await.map_err(film_failed)?);
+                let engine =
+                    format!("ffmpeg {} assembly", ffmpeg.version().await.map_err(film_failed)?);
                 let languages: Vec<Language> = draft.record.words.keys().copied().collect();
                 for language in languages {
                     if draft.record.films.contains_key(&language) {
                         continue;
                     }
-                    let film =
-                        self.film(scope, &draft.record, language, &shots, &ffmpeg, &engine, folder.path()).await?;
+                    let film = self
+                        .film(
+                            scope,
+                            &draft.record,
+                            language,
+                            &shots,
+                            &ffmpeg,
+                            &engine,
+                            folder.path(),
+                        )
+                        .await?;
                     ops.push(blob_names::name(scope, &film.video.key, &id));
                     ops.push(blob_names::name(scope, &film.poster.key, &id));
                     draft.record.films.insert(language, film);
                 }
             }
         }
-        line::hand_over(table, envelope, &deps.ambient, *draft, Stage::AwaitingApproval, None, ops).await
+        line::hand_over(table, envelope, &deps.ambient, *draft, Stage::AwaitingApproval, None, ops)
+            .await
     }
 }
 
@@ -109,7 +126,8 @@ impl Animate {
     /// What is seen: the clip, or the photo in three frames that the film moves over.
     async fn shots(&self, media: &Media, folder: &Path) -> Result<Vec<Shot>, Failure> {
         let clean = media.clean.as_ref();
-        let clean = clean.ok_or_else(|| Failure::bug(format!("{} is ready and has no clean copy", media.id)))?;
+        let clean = clean
+            .ok_or_else(|| Failure::bug(format!("{} is ready and has no clean copy", media.id)))?;
         if media.class == Some(MediaClass::Video) {
             let clip = folder.join("clip");
             self.fetch(clean, &clip).await?;
@@ -161,7 +179,9 @@ impl Animate {
                 })
                 .collect()
             }
-            None => timed_by_reading(draft.words.get(&language).map_or(&[][..], |w| &w.copy.script)),
+            None => {
+                timed_by_reading(draft.words.get(&language).map_or(&[][..], |w| &w.copy.script))
+            }
         };
         let assembly = Assembly {
             preset: deps.preset,
@@ -176,8 +196,12 @@ impl Animate {
         let facts = ffmpeg.probe(&video).await.map_err(film_failed)?;
         ffmpeg.poster(&video, &facts, &poster).await.map_err(film_failed)?;
         Ok(Film {
-            video: self.store(scope, draft, &format!("{language}.mp4"), &video, "video/mp4").await?,
-            poster: self.store(scope, draft, &format!("{language}.jpg"), &poster, "image/jpeg").await?,
+            video: self
+                .store(scope, draft, &format!("{language}.mp4"), &video, "video/mp4")
+                .await?,
+            poster: self
+                .store(scope, draft, &format!("{language}.jpg"), &poster, "image/jpeg")
+                .await?,
             width: made.facts.width,
             height: made.facts.height,
             duration_ms: u64::try_from(made.facts.duration.as_millis()).unwrap_or(u64::MAX),
@@ -195,7 +219,12 @@ impl Animate {
     ) -> Result<NamedBlob, Failure> {
         let key = scope.blob(Area::Made.name(), &format!("{}/{}-{name}", draft.id, draft.revision));
         let facts = self.0.blobs.put_file(&key, file, content_type).await?;
-        Ok(NamedBlob { key, digest: facts.digest, size: facts.size, content_type: facts.content_type })
+        Ok(NamedBlob {
+            key,
+            digest: facts.digest,
+            size: facts.size,
+            content_type: facts.content_type,
+        })
     }
 }
 

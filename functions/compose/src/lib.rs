@@ -16,7 +16,7 @@ use nexus_engine::line::{self, Turn};
 use nexus_engine::media::{Media, media_key};
 use nexus_engine::platform::Access;
 use nexus_engine::{EnginePlatform, Hop, Stage, cache};
-use nexus_handler::{Enveloped, Env, Invocation, QueueFunction, SettingsError, Wire};
+use nexus_handler::{Env, Enveloped, Invocation, QueueFunction, SettingsError, Wire};
 use nexus_kernel::{Ambient, Digest, Failure, Language, Timestamp};
 
 /// What composing needs.
@@ -104,23 +104,34 @@ impl Compose {
         now: Timestamp,
     ) -> Result<Option<Brief>, Failure> {
         let table = &*self.0.table;
-        let Some(media) = records::load::<Media>(table, &media_key(scope, draft.media), now).await? else {
+        let Some(media) =
+            records::load::<Media>(table, &media_key(scope, draft.media), now).await?
+        else {
             return Ok(None);
         };
-        let account = records::load::<Account>(table, &account_key(scope), now).await?.map(|a| a.record);
+        let account =
+            records::load::<Account>(table, &account_key(scope), now).await?.map(|a| a.record);
         let product = match draft.product {
             None => None,
-            Some(id) => records::load::<CatalogueProduct>(table, &product_key(scope, id), now).await?,
+            Some(id) => {
+                records::load::<CatalogueProduct>(table, &product_key(scope, id), now).await?
+            }
         };
         let voice = match account {
-            Some(a) => Voice { business_name: a.business_name, niche: a.niche, brand_voice: a.brand_voice },
+            Some(a) => {
+                Voice { business_name: a.business_name, niche: a.niche, brand_voice: a.brand_voice }
+            }
             None => {
                 draft.note(
                     "no_account",
                     "The account is not filled in, so the texts speak of no business by name. \
                      Fill it in (`PUT /v1/account`) and upload again.",
                 );
-                Voice { business_name: String::new(), niche: String::new(), brand_voice: String::new() }
+                Voice {
+                    business_name: String::new(),
+                    niche: String::new(),
+                    brand_voice: String::new(),
+                }
             }
         };
         let seed = Digest::of(draft.id.to_string().as_bytes());

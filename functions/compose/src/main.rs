@@ -1,3 +1,8 @@
 //! `compose` on AWS Lambda.
 
-fn main() {}
+use nexus_compose::Compose;
+use nexus_handler::Batch;
+
+fn main() -> std::process::ExitCode {
+    nexus_lambda::run_events::<Batch<Compose>, _>(nexus_platform_aws::engine)
+}

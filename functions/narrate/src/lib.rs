@@ -18,7 +18,7 @@ use nexus_engine::media::NamedBlob;
 use nexus_engine::narration::{Cue, Narration, Speech, sentences};
 use nexus_engine::platform::{Access, Area};
 use nexus_engine::{EnginePlatform, Hop, Stage, blob_names};
-use nexus_handler::{Enveloped, Env, Invocation, QueueFunction, SettingsError, Wire};
+use nexus_handler::{Env, Enveloped, Invocation, QueueFunction, SettingsError, Wire};
 use nexus_kernel::{Ambient, Failure, Language};
 use nexus_media::av::{AvError, Ffmpeg, Segment};
 
@@ -113,7 +113,10 @@ impl Narrate {
             return Ok(None);
         };
         let Some(ffmpeg) = &deps.ffmpeg else {
-            draft.note("no_ffmpeg", "ffmpeg is not installed, so there is no narration and no video. Run `make setup`.");
+            draft.note(
+                "no_ffmpeg",
+                "ffmpeg is not installed, so there is no narration and no video. Run `make setup`.",
+            );
             return Ok(None);
         };
         let script = draft.words.get(&language).map(|w| w.copy.script.clone()).unwrap_or_default();
@@ -132,21 +135,35 @@ impl Narrate {
             spoken.push(sentence.clone());
         }
         if segments.is_empty() {
-            draft.note(&format!("nothing_to_say_{language}"), "The script holds nothing that could be spoken.");
+            draft.note(
+                &format!("nothing_to_say_{language}"),
+                "The script holds nothing that could be spoken.",
+            );
             return Ok(None);
         }
         let ffmpeg = ffmpeg.within(at.time_left().saturating_sub(MARGIN));
-        let (joined_wav, track_m4a) = (folder.path().join("joined.wav"), folder.path().join("track.m4a"));
+        let (joined_wav, track_m4a) =
+            (folder.path().join("joined.wav"), folder.path().join("track.m4a"));
         let joined = ffmpeg.concat_audio(&segments, &joined_wav).await.map_err(sound_failed)?;
-        let track = ffmpeg.normalise(&joined_wav, &track_m4a, LOUDNESS, SAMPLE_RATE).await.map_err(sound_failed)?;
+        let track = ffmpeg
+            .normalise(&joined_wav, &track_m4a, LOUDNESS, SAMPLE_RATE)
+            .await
+            .map_err(sound_failed)?;
 
         let millis = |d: Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
         let cues = spoken.into_iter().zip(&joined.spans);
-        let cues = cues.map(|(text, s)| Cue { text, start_ms: millis(s.start), end_ms: millis(s.end) });
-        let key = scope.blob(Area::Made.name(), &format!("{}/{}-{language}.m4a", draft.id, draft.revision));
+        let cues =
+            cues.map(|(text, s)| Cue { text, start_ms: millis(s.start), end_ms: millis(s.end) });
+        let key = scope
+            .blob(Area::Made.name(), &format!("{}/{}-{language}.m4a", draft.id, draft.revision));
         let facts = deps.blobs.put_file(&key, &track_m4a, "audio/mp4").await?;
         Ok(Some(Narration {
-            track: NamedBlob { key, digest: facts.digest, size: facts.size, content_type: facts.content_type },
+            track: NamedBlob {
+                key,
+                digest: facts.digest,
+                size: facts.size,
+                content_type: facts.content_type,
+            },
             duration_ms: millis(track.duration),
             loudness_lufs: track.loudness.integrated_lufs,
             cues: cues.collect(),

@@ -1,3 +1,8 @@
 //! `narrate` on AWS Lambda.
 
-fn main() {}
+use nexus_handler::Batch;
+use nexus_narrate::Narrate;
+
+fn main() -> std::process::ExitCode {
+    nexus_lambda::run_events::<Batch<Narrate>, _>(nexus_platform_aws::engine)
+}

@@ -14,7 +14,7 @@ use nexus_engine::EnginePlatform;
 use nexus_engine::hops::Publish as Due;
 use nexus_engine::platform::{Access, Area};
 use nexus_engine::publishing::{Network, PostPlan, Publisher};
-use nexus_handler::{Enveloped, Env, Invocation, QueueFunction, SettingsError, Wire};
+use nexus_handler::{Env, Enveloped, Invocation, QueueFunction, SettingsError, Wire};
 use nexus_kernel::{Ambient, Digest, Failure, FailureKind};
 
 /// What publishing needs.
@@ -54,11 +54,14 @@ impl QueueFunction for Publish {
     async fn handle(&self, letter: Enveloped<Due>, at: &Invocation) -> Result<(), Failure> {
         let Self(deps) = self;
         let (scope, id, table) = (letter.envelope.scope(), letter.message.effect, &*deps.table);
-        let redeemed = match approval::redeem::<PostPlan>(table, scope, id, Self::NAME, at.now, at.lease()).await {
-            // The post went with what it came from.
-            Err(failure) if failure.kind() == FailureKind::NotFound => return Ok(()),
-            other => other?,
-        };
+        let redeemed =
+            match approval::redeem::<PostPlan>(table, scope, id, Self::NAME, at.now, at.lease())
+                .await
+            {
+                // The post went with what it came from.
+                Err(failure) if failure.kind() == FailureKind::NotFound => return Ok(()),
+                other => other?,
+            };
         match redeemed {
             Redeemed::Send(approved) => {
                 let outcome = self.send(&approved).await;
@@ -67,7 +70,8 @@ impl QueueFunction for Publish {
             }
             Redeemed::LookUp(unsure) => {
                 let found = self.look_up(&unsure).await;
-                approval::settle_looked_up(table, unsure, found, Self::NAME, deps.ambient.now()).await?;
+                approval::settle_looked_up(table, unsure, found, Self::NAME, deps.ambient.now())
+                    .await?;
                 Ok(())
             }
             // The relay wakes it again when its time has come, or when its holder's lease is over.

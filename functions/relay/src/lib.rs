@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
+use nexus_core::effect::Effect;
 use nexus_core::outbox::Outgoing;
 use nexus_core::queues::Message;
 use nexus_core::sweep::DueKind;
@@ -19,12 +21,11 @@ use nexus_engine::publishing::PostPlan;
 use nexus_engine::{EnginePlatform, Hop};
 use nexus_handler::{Env, Function, Invocation, Scheduled, SettingsError, Wire};
 use nexus_kernel::{Failure, Timestamp};
-use nexus_core::effect::Effect;
 use serde::Serialize;
 
 /// How far ahead due effects are sent to their queue, to wait there for their moment: a schedule's own
 /// precision is a minute.
-const AHEAD: Duration = Duration::from_secs(180);
+const AHEAD: SignedDuration = SignedDuration::from_secs(180);
 /// How many rows are read at once.
 const PAGE: u32 = 200;
 
@@ -81,7 +82,12 @@ impl Function for Relay {
 }
 
 impl Relay {
-    async fn send_outbox(&self, sweep: Sweep, now: Timestamp, done: &mut Relayed) -> Result<(), Failure> {
+    async fn send_outbox(
+        &self,
+        sweep: Sweep,
+        now: Timestamp,
+        done: &mut Relayed,
+    ) -> Result<(), Failure> {
         for shard in 0..DueKind::Outbox.shards() {
             let query = DueKind::Outbox.query(shard, now);
             let mut page = Page::first(PAGE);
@@ -91,10 +97,14 @@ impl Relay {
                     // The index may be late: the row itself tells whether the message still stands.
                     let Some(item) = self.0.table.get(&entry.key).await? else { continue };
                     let sent = match (sweep.scope_of(&item.key), records::read::<Outgoing>(&item)) {
-                        (Some(scope), Ok(row)) => match Hop::parse(&row.record.hop).and_then(|h| self.0.hops.get(&h)) {
-                            Some(sender) => row.record.send(&scope, &*self.0.table, sender).await.is_ok(),
-                            None => false,
-                        },
+                        (Some(scope), Ok(row)) => {
+                            match Hop::parse(&row.record.hop).and_then(|h| self.0.hops.get(&h)) {
+                                Some(sender) => {
+                                    row.record.send(&scope, &*self.0.table, sender).await.is_ok()
+                                }
+                                None => false,
+                            }
+                        }
                         _ => false,
                     };
                     *if sent { &mut done.messages } else { &mut done.failed } += 1;
@@ -109,9 +119,15 @@ impl Relay {
     }
 
     /// Sends a message for every effect of a kind that is due soon, fair among tenants by its group.
-    async fn wake(&self, sweep: Sweep, kind: DueKind, at: &Invocation, done: &mut Relayed) -> Result<(), Failure> {
+    async fn wake(
+        &self,
+        sweep: Sweep,
+        kind: DueKind,
+        at: &Invocation,
+        done: &mut Relayed,
+    ) -> Result<(), Failure> {
         let Some(publish) = self.0.hops.get(&Hop::Publish) else { return Ok(()) };
-        let until = at.now.saturating_add(AHEAD.try_into().unwrap_or_default()).unwrap_or(at.now);
+        let until = at.now.saturating_add(AHEAD).unwrap_or(at.now);
         for shard in 0..kind.shards() {
             let query = kind.query(shard, until);
             let mut page = Page::first(PAGE);
@@ -125,10 +141,17 @@ impl Relay {
                         done.failed += 1;
                         continue;
                     };
-                    let due = entry.due.as_ref().and_then(|d| d.sort.split('#').next()?.parse::<i64>().ok());
+                    let due = entry
+                        .due
+                        .as_ref()
+                        .and_then(|d| d.sort.split('#').next()?.parse::<i64>().ok());
                     let wait = due.unwrap_or(0).saturating_sub(at.now.as_millisecond()).max(0);
                     messages.push(Message {
-                        body: Envelope::seal(&scope, &at.trace, &Publish { effect: effect.record.id })?,
+                        body: Envelope::seal(
+                            &scope,
+                            &at.trace,
+                            &Publish { effect: effect.record.id },
+                        )?,
                         group: scope.owner().to_string(),
                         delay: Duration::from_millis(wait.unsigned_abs()),
                     });

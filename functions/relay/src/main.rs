@@ -1,3 +1,5 @@
 //! `relay` on AWS Lambda.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    nexus_lambda::run_events::<nexus_relay::Relay, _>(nexus_platform_aws::engine)
+}

@@ -17,7 +17,7 @@ use nexus_engine::media::{Media, media_key};
 use nexus_engine::platform::{Access, Area};
 use nexus_engine::tagging::{self, Labeller, Labels};
 use nexus_engine::{EnginePlatform, Hop, Stage, cache};
-use nexus_handler::{Enveloped, Env, Invocation, QueueFunction, SettingsError, Wire};
+use nexus_handler::{Env, Enveloped, Invocation, QueueFunction, SettingsError, Wire};
 use nexus_kernel::{Ambient, Failure, Timestamp};
 
 /// What tagging needs.
@@ -68,7 +68,8 @@ impl QueueFunction for Tag {
             Turn::PassOn => return line::pass_on_again(envelope, id, &deps.compose).await,
             Turn::Over => return Ok(()),
         };
-        let media = records::load::<Media>(table, &media_key(scope, draft.record.media), at.now).await?;
+        let media =
+            records::load::<Media>(table, &media_key(scope, draft.record.media), at.now).await?;
         let Some(media) = media.map(|m| m.record) else { return Ok(()) };
         let settings = records::load::<Settings>(table, &settings_key(scope), at.now).await?;
         let settings = settings.map(|s| s.record).unwrap_or_default();
@@ -113,8 +114,13 @@ impl Tag {
         let query = Query::base(scope.partition("product"));
         let (mut products, mut page) = (Vec::new(), Page::first(500));
         loop {
-            let found = records::list::<CatalogueProduct>(&*self.0.table, &query, &page, now).await?;
-            let of_it = found.records.into_iter().map(|p| p.record).filter(|p| p.facts.vertical == vertical);
+            let found =
+                records::list::<CatalogueProduct>(&*self.0.table, &query, &page, now).await?;
+            let of_it = found
+                .records
+                .into_iter()
+                .map(|p| p.record)
+                .filter(|p| p.facts.vertical == vertical);
             products.extend(of_it);
             match found.next {
                 Some(next) => page = Page::after(500, Some(next)),

@@ -1,3 +1,8 @@
 //! `tag` on AWS Lambda.
 
-fn main() {}
+use nexus_handler::Batch;
+use nexus_tag::Tag;
+
+fn main() -> std::process::ExitCode {
+    nexus_lambda::run_events::<Batch<Tag>, _>(nexus_platform_aws::engine)
+}

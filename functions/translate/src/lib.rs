@@ -17,7 +17,7 @@ use nexus_engine::line::{self, Turn};
 use nexus_engine::platform::Access;
 use nexus_engine::translation::{Translator, protected};
 use nexus_engine::{EnginePlatform, Hop, Stage, cache};
-use nexus_handler::{Enveloped, Env, Invocation, QueueFunction, SettingsError, Wire};
+use nexus_handler::{Env, Enveloped, Invocation, QueueFunction, SettingsError, Wire};
 use nexus_kernel::{Ambient, Failure, Language, Timestamp};
 
 /// What translating needs.
@@ -72,9 +72,13 @@ impl QueueFunction for Translate {
         if settings.languages.contains(&Language::Es) {
             let expires = at.now.saturating_add(settings.cache_age()).unwrap_or(Timestamp::MAX);
             let terms = self.protected_terms(scope, &draft.record, &settings, at.now).await?;
-            if let Some((words, keep)) = self.spanish(scope, &mut draft.record, &settings, &terms, at.now).await? {
+            if let Some((words, keep)) =
+                self.spanish(scope, &mut draft.record, &settings, &terms, at.now).await?
+            {
                 draft.record.words.insert(Language::Es, words);
-                ops.extend(keep.map(|(question, texts)| cache::keep(scope, question, &texts, expires)));
+                ops.extend(
+                    keep.map(|(question, texts)| cache::keep(scope, question, &texts, expires)),
+                );
             }
         }
         draft.record.paired = None;
@@ -97,7 +101,9 @@ impl Translate {
     ) -> Result<Vec<String>, Failure> {
         let mut terms = settings.brand_terms.clone();
         if let Some(id) = draft.product {
-            let product = records::load::<CatalogueProduct>(&*self.0.table, &product_key(scope, id), now).await?;
+            let product =
+                records::load::<CatalogueProduct>(&*self.0.table, &product_key(scope, id), now)
+                    .await?;
             terms.extend(product.map(|p| p.record.facts.name));
         }
         Ok(terms)
@@ -123,7 +129,10 @@ impl Translate {
         let translator = self.0.translator.as_deref().filter(|t| paired.is_none() || !t.is_rough());
         let Some(translator) = translator else {
             if paired.is_none() {
-                draft.note("no_spanish", "No translator is installed, so there is no Spanish text and no Spanish video.");
+                draft.note(
+                    "no_spanish",
+                    "No translator is installed, so there is no Spanish text and no Spanish video.",
+                );
             }
             return Ok(paired);
         };
@@ -139,12 +148,20 @@ impl Translate {
         };
         match accepted(&english.copy, &texts, spanish, settings, terms) {
             Ok(copy) => {
-                let words = Words { copy, engine: translator.engine(), rough: translator.is_rough() };
+                let words =
+                    Words { copy, engine: translator.engine(), rough: translator.is_rough() };
                 Ok(Some((words, paid)))
             }
             Err(why) => {
-                let instead = if paired.is_some() { "the paired template text stands instead" } else { "there is no Spanish text" };
-                draft.note("translation_refused", format!("The translation was not taken, {instead}: {why}"));
+                let instead = if paired.is_some() {
+                    "the paired template text stands instead"
+                } else {
+                    "there is no Spanish text"
+                };
+                draft.note(
+                    "translation_refused",
+                    format!("The translation was not taken, {instead}: {why}"),
+                );
                 Ok(paired)
             }
         }

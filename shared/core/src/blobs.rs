@@ -4,10 +4,11 @@
 //! Each sentence is a test of `nexus_contract::blobs`, run against every adapter:
 //! 1. What was put is read back byte for byte, with its type, size and SHA-256, through any handle.
 //! 2. A put replaces what stood there, and no reader ever sees half of it.
-//! 3. A range returns exactly its bytes; a range beyond the end returns what there is.
+//! 3. A range returns exactly its bytes; a range beyond the end returns what there is, be it nothing.
 //! 4. A missing blob is `None`, and deleting it is no error.
-//! 5. A list returns every key under its prefix once, in order, page by page.
-//! 6. A signed upload takes only the size and type that it was signed for, only until its moment.
+//! 5. A list returns every key that begins with its prefix once, in order (byte by byte), page by page.
+//! 6. A signed upload takes only the size and type that it was signed for, only until its moment; a signed
+//!    download answers only until its moment. At that very moment it is over.
 //! 7. Two owners' blobs of the same content live and die apart.
 
 use std::error::Error;
@@ -71,7 +72,7 @@ pub struct BlobFacts {
 }
 
 /// A page of keys.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlobSlice {
     /// Keys with size and moment of writing.
     pub blobs: Vec<ListedBlob>,
@@ -80,7 +81,7 @@ pub struct BlobSlice {
 }
 
 /// One line of a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListedBlob {
     /// Where it stands.
     pub key: BlobKey,
@@ -91,7 +92,7 @@ pub struct ListedBlob {
 }
 
 /// What an upload has to be for its signature to fit.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UploadRules {
     /// MIME type.
     pub content_type: String,

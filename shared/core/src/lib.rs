@@ -9,6 +9,7 @@ pub mod blobs;
 pub mod directory;
 pub mod effect;
 pub mod envelope;
+pub mod idempotency;
 pub mod outbox;
 pub mod queues;
 pub mod records;

@@ -4,10 +4,11 @@
 //! Each sentence is a test of `nexus_contract::queues`, run against every adapter:
 //! 1. A message that was sent is received, with its body and group, by one receiver at a time.
 //! 2. A received message is invisible until its visibility ends or it is retried; then it comes again, counted up.
-//! 3. A deleted message never comes again; deleting with an outdated receipt changes nothing.
+//! 3. A deleted message never comes again; deleting or retrying with an outdated receipt changes nothing.
 //! 4. A delayed message comes not before its delay ended.
-//! 5. A message received more often than the queue allows moves to the dead-letter queue.
-//! 6. Redrive brings dead letters back, their count begun anew, each once.
+//! 5. A message that was received as often as the queue allows and comes due again moves to the dead-letter
+//!    queue instead.
+//! 6. Redrive brings dead letters back, their count begun anew, each once; one in somebody's hands stays.
 //! 7. One group's thousand messages do not keep another group's one waiting behind them.
 //! 8. A body above [`MAX_BODY_BYTES`] is refused before anything is sent.
 //! 9. Depth tells visible, in flight and delayed messages and the oldest one's moment.
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use nexus_kernel::{Failure, Timestamp};
+use serde::{Deserialize, Serialize};
 
 /// The longest body: 1 MiB, as SQS has it.
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -26,7 +28,8 @@ pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 pub const MAX_DELAY: Duration = Duration::from_secs(900);
 
 /// Which queue: its URL on AWS, its name on one machine.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct QueueAddress(pub String);
 
 impl fmt::Display for QueueAddress {
@@ -35,8 +38,42 @@ impl fmt::Display for QueueAddress {
     }
 }
 
-/// A message to send.
+/// A queue, as an adapter that keeps queues itself has to know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueSettings {
+    /// Which.
+    pub address: QueueAddress,
+    /// How long messages wait that ask for no delay of their own.
+    pub delay: Duration,
+    /// Where messages go that were received too often; that queue need not be declared apart.
+    pub dead_letters: Option<DeadLetters>,
+}
+
+/// When a queue gives a message up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetters {
+    /// Where the message goes then.
+    pub queue: QueueAddress,
+    /// After how many receives.
+    pub after: u32,
+}
+
+impl QueueSettings {
+    /// A queue that delays nothing and gives nothing up.
+    pub fn plain(address: QueueAddress) -> Self {
+        Self { address, delay: Duration::ZERO, dead_letters: None }
+    }
+
+    /// Gives a message up after so many receives.
+    #[must_use]
+    pub fn giving_up(mut self, after: u32, to: QueueAddress) -> Self {
+        self.dead_letters = Some(DeadLetters { queue: to, after });
+        self
+    }
+}
+
+/// A message to send.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     /// The sealed envelope.
     pub body: String,
@@ -47,7 +84,7 @@ pub struct Message {
 }
 
 /// A message in somebody's hands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Received {
     /// The message's id; stays the same however often it comes.
     pub id: String,
@@ -64,7 +101,7 @@ pub struct Received {
 }
 
 /// How full a queue is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Depth {
     /// Could be received now.
     pub visible: u64,
@@ -119,7 +156,7 @@ pub trait Queues: Send + Sync {
     /// Done with these.
     async fn delete(&self, queue: &QueueAddress, receipts: &[String]) -> Result<(), QueueError>;
 
-    /// Gives one back, to come again after so long.
+    /// Gives one back, to come again after so long; one that is no longer in hand stays as it is.
     async fn retry(
         &self,
         queue: &QueueAddress,

@@ -44,7 +44,10 @@ impl DueKind {
 
     /// The entry of a row in the index of what is due.
     pub fn entry(self, scope: &Scope, id: &str, at: Timestamp) -> IndexEntry {
-        let owner = scope.owner().to_string();
+        self.entry_of(&scope.owner().to_string(), id, at)
+    }
+
+    fn entry_of(self, owner: &str, id: &str, at: Timestamp) -> IndexEntry {
         let digest = Digest::of_parts([owner.as_bytes(), id.as_bytes()]);
         let shard = u32::from(digest.as_bytes()[0]) % self.shards();
         IndexEntry {
@@ -93,14 +96,21 @@ impl Sweep {
         Owner::parse(owner).map(|owner| Scope::new(self.product, owner))
     }
 
-    /// A row of the house itself, such as a receipt.
-    pub fn house_row(&self, kind: RecordKind, partition: &str, sort: &str, body: String) -> Item {
+    /// A row of the house itself, such as a receipt, kept until it expires.
+    pub fn house_row(
+        &self,
+        kind: RecordKind,
+        partition: &str,
+        sort: &str,
+        expires: Timestamp,
+        body: String,
+    ) -> Item {
         Item {
             key: Key::stored(format!("house#{partition}"), sort),
             kind,
             version: 1,
-            expires: None,
-            due: None,
+            expires: Some(expires),
+            due: Some(DueKind::Expiry.entry_of("house", &format!("{partition}#{sort}"), expires)),
             list: None,
             counter: 0,
             body,

@@ -5,23 +5,28 @@
 //!
 //! # The contract
 //! Each sentence is a test of `nexus_contract::table`, run against every adapter:
-//! 1. What was committed is read back whole, through this handle and any other.
+//! 1. What was committed is read back whole, through this handle and any other; an expired row too, until
+//!    somebody deletes it: whether it is live is the reader's question ([`Item::is_live`]).
 //! 2. A commit applies all its operations or none.
 //! 3. Every condition that did not hold is named by its operation's index.
 //! 4. Of two commits on the same version of a row exactly one succeeds.
 //! 5. A commit repeated with its token within ten minutes succeeds and changes nothing; the token with other
-//!    operations is refused.
-//! 6. A query returns its partition's rows in the order of their sort keys, page by page, each once.
+//!    operations is refused. A commit that did not succeed leaves its token unused.
+//! 6. A query returns its partition's rows in the order of their sort keys (byte by byte), page by page, each
+//!    once. A range whose first lies behind its last is empty. A page may hold fewer rows than its limit.
 //! 7. An index returns the rows that carry an entry in it; it may be late, so a reader re-reads the base row.
-//! 8. A counter adds up under concurrent additions, and `CounterAtMost` lets none pass beyond its bound.
+//! 8. A counter adds up under concurrent additions, and `CounterAtMost` lets none pass beyond its bound. An
+//!    addition counts the row's version up, so that no one who read the row before writes over it.
 //! 9. More operations, more bytes or a key twice are refused before anything is applied.
 //! 10. A scan returns every row once.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::error::Error;
+use std::{fmt, iter};
 
 use async_trait::async_trait;
-use nexus_kernel::{Failure, Timestamp};
+use jiff::SignedDuration;
+use nexus_kernel::{Digest, Failure, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::retention::RecordKind;
@@ -34,6 +39,12 @@ pub const MAX_COMMIT_BYTES: usize = 4 * 1024 * 1024;
 pub const MAX_ITEM_BYTES: usize = 400 * 1024;
 /// The most rows in one page.
 pub const MAX_PAGE: u32 = 1_000;
+/// About how many bytes of rows a page ends after, as DynamoDB has it: the row that crosses it is the last.
+pub const PAGE_BYTES: usize = 1024 * 1024;
+/// How long a commit's token is remembered, as DynamoDB has it.
+pub const TOKEN_LIFE: SignedDuration = SignedDuration::from_mins(10);
+/// The most characters in a commit's token, as DynamoDB has it.
+pub const MAX_TOKEN_CHARS: usize = 36;
 
 /// Where a row stands.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -61,7 +72,7 @@ impl Key {
 }
 
 /// A row's place in a sparse index.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct IndexEntry {
     /// The index's partition.
     pub partition: String,
@@ -70,7 +81,7 @@ pub struct IndexEntry {
 }
 
 /// A row.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Item {
     /// Where it stands.
     pub key: Key,
@@ -111,7 +122,7 @@ impl Item {
 }
 
 /// What has to hold of a row for an operation, else the whole commit changes nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Condition {
     /// Nothing.
     Always,
@@ -125,8 +136,21 @@ pub enum Condition {
     CounterAtMost(i64),
 }
 
+impl Condition {
+    /// Whether it holds of the row found there, told by its version and its counter.
+    pub fn holds(self, found: Option<(u64, i64)>) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Absent => found.is_none(),
+            Self::Present => found.is_some(),
+            Self::Version(wanted) => found.is_some_and(|(version, _)| version == wanted),
+            Self::CounterAtMost(bound) => found.map_or(0, |(_, counter)| counter) <= bound,
+        }
+    }
+}
+
 /// One operation of a commit.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Op {
     /// Writes a row, replacing what stood there.
     Put {
@@ -149,7 +173,8 @@ pub enum Op {
         /// What has to hold.
         when: Condition,
     },
-    /// Adds to a row's counter, making the row (version 1, body `null`) where there is none.
+    /// Adds to a row's counter and 1 to its version, making the row (version 1, body `null`) where there is
+    /// none. Body, kind and index entries of a row that stands there stay as they are.
     Add {
         /// Which.
         key: Key,
@@ -157,7 +182,7 @@ pub enum Op {
         kind: RecordKind,
         /// How much, may be negative.
         delta: i64,
-        /// When the row expires from now on.
+        /// When the row expires from now on; `None` is never.
         expires: Option<Timestamp>,
         /// What has to hold before the addition.
         when: Condition,
@@ -185,7 +210,7 @@ impl Op {
 }
 
 /// Which rows to read through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Index {
     /// The rows by their own keys; always up to date.
     Base,
@@ -196,7 +221,7 @@ pub enum Index {
 }
 
 /// Which part of a partition.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Range {
     /// All of it.
     All,
@@ -206,8 +231,19 @@ pub enum Range {
     Between(String, String),
 }
 
+impl Range {
+    /// Whether a sort key lies within.
+    pub fn contains(&self, sort: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Prefix(prefix) => sort.starts_with(prefix.as_str()),
+            Self::Between(from, to) => from.as_str() <= sort && sort <= to.as_str(),
+        }
+    }
+}
+
 /// In which order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Order {
     /// Smallest sort key first.
     Ascending,
@@ -216,7 +252,7 @@ pub enum Order {
 }
 
 /// A question to one partition.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Query {
     /// Read through which index.
     pub index: Index,
@@ -271,8 +307,29 @@ impl Query {
 #[serde(transparent)]
 pub struct Cursor(pub String);
 
+impl Cursor {
+    /// The cursor of a page of this question that ended at this position: hexadecimal digits, so that it may
+    /// stand in a URL. It names the question by a digest, so that it fits no other.
+    pub fn at(question: &dyn fmt::Debug, position: &[&str]) -> Self {
+        let name = name_of(question);
+        let parts: Vec<&str> = iter::once(name.as_str()).chain(position.iter().copied()).collect();
+        Self(hex::encode(serde_json::json!(parts).to_string()))
+    }
+
+    /// The position, if this is a cursor of this question.
+    pub fn position(&self, question: &dyn fmt::Debug) -> Option<Vec<String>> {
+        let raw = hex::decode(&self.0).ok()?;
+        let mut parts: VecDeque<String> = serde_json::from_slice(&raw).ok()?;
+        (parts.pop_front()? == name_of(question)).then(|| parts.into())
+    }
+}
+
+fn name_of(question: &dyn fmt::Debug) -> String {
+    hex::encode(&Digest::of(format!("{question:?}").as_bytes()).as_bytes()[..8])
+}
+
 /// How much to read at once.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page {
     /// At most so many rows, 1 to [`MAX_PAGE`]; adapters clamp.
     pub limit: u32,
@@ -298,7 +355,7 @@ impl Page {
 }
 
 /// A page of rows. An empty page with a `next` is possible; only `next: None` is the end.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slice {
     /// The rows.
     pub items: Vec<Item>,
@@ -374,8 +431,8 @@ impl From<CommitError> for Failure {
     }
 }
 
-/// The same commit, however often it is sent: at most 36 characters (DynamoDB's client request token).
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// The same commit, however often it is sent: 1 to [`MAX_TOKEN_CHARS`] characters (DynamoDB's client request token).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct CommitToken(pub String);
 
 /// The table. See the module's text for the contract.
@@ -394,6 +451,19 @@ pub trait Table: Send + Sync {
     async fn scan(&self, page: &Page) -> Result<Slice, StoreError>;
 }
 
+/// Checks the length of a commit's token; every adapter calls it first.
+///
+/// # Errors
+/// `CommitError::Refused`, naming the limit.
+pub fn check_token(token: Option<&CommitToken>) -> Result<(), CommitError> {
+    match token.map(|t| t.0.chars().count()) {
+        Some(chars) if !(1..=MAX_TOKEN_CHARS).contains(&chars) => Err(CommitError::Refused(
+            format!("a token has 1 to {MAX_TOKEN_CHARS} characters, this one {chars}"),
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Checks the limits of a commit; every adapter calls it first.
 ///
 /// # Errors
@@ -407,15 +477,16 @@ pub fn check_limits(ops: &[Op]) -> Result<(), CommitError> {
     let mut bytes = 0usize;
     for op in ops {
         let key = op.key();
-        if key.pk.is_empty() || key.sk.is_empty() || key.pk.len() > 2048 || key.sk.len() > 1024 {
-            return refuse(
-                "a key has 1 to 2,048 bytes of partition and 1 to 1,024 bytes of sort key".into(),
-            );
+        if !fits(&key.pk, &key.sk) {
+            return refuse(KEY_LIMITS.into());
         }
         if !seen.insert(key) {
             return refuse(format!("the row {}/{} stands twice in one commit", key.pk, key.sk));
         }
         if let Op::Put { item, .. } = op {
+            if [&item.due, &item.list].into_iter().flatten().any(|e| !fits(&e.partition, &e.sort)) {
+                return refuse(format!("an index entry is a key: {KEY_LIMITS}"));
+            }
             let weight = item.weight();
             if weight > MAX_ITEM_BYTES {
                 return refuse(format!(
@@ -430,4 +501,10 @@ pub fn check_limits(ops: &[Op]) -> Result<(), CommitError> {
         return refuse(format!("a commit has at most {MAX_COMMIT_BYTES} bytes, this one {bytes}"));
     }
     Ok(())
+}
+
+const KEY_LIMITS: &str = "a key has 1 to 2,048 bytes of partition and 1 to 1,024 bytes of sort key";
+
+fn fits(partition: &str, sort: &str) -> bool {
+    (1..=2048).contains(&partition.len()) && (1..=1024).contains(&sort.len())
 }

@@ -6,11 +6,15 @@
 //! **Never here:** HTTP, queues' wire formats, an adapter, a vendor, another product.
 
 pub mod account;
+pub mod approving;
 pub mod blob_names;
 pub mod cache;
+pub mod cancelling;
 pub mod catalogue;
 pub mod copy;
+pub mod desk;
 pub mod draft;
+pub mod editing;
 pub mod film;
 pub mod hops;
 pub mod line;
@@ -18,9 +22,12 @@ pub mod media;
 pub mod narration;
 pub mod platform;
 pub mod publishing;
+pub mod removal;
 pub mod tagging;
 pub mod translation;
+pub mod uploading;
 
+pub use desk::Desk;
 pub use draft::{Draft, DraftId, Stage};
 pub use hops::Hop;
 pub use media::{Media, MediaId};

@@ -1,6 +1,13 @@
-//! What HTTP functions share: the caller, and failures as `application/problem+json` (RFC 9457).
+//! What HTTP functions share: the caller, failures as `application/problem+json` (RFC 9457), bodies and questions
+//! read strictly, requests that may be repeated, and the rules that every answer keeps.
+//!
+//! **Never here:** a product's routes, checking a token (the entrance did).
 
-use axum::Json;
+mod house_rules;
+pub mod idempotency;
+mod strict;
+
+use axum::Json as Written;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -9,6 +16,12 @@ use nexus_kernel::{Failure, FailureKind, FieldProblem};
 use serde::Serialize;
 
 use crate::outcome;
+
+pub use house_rules::house_rules;
+pub use strict::{Json, MAX_BODY_BYTES, Query};
+
+/// The media type of failures.
+pub const PROBLEM_JSON: &str = "application/problem+json";
 
 /// The header in which somebody who belongs to several tenants names one.
 pub const TENANT_HEADER: &str = "nexus-tenant";
@@ -39,6 +52,17 @@ impl<E: Into<Failure>> From<E> for Problem {
     }
 }
 
+/// What HTTP itself has a word for, and no failure of ours has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is such an address, and this cannot be done to it.
+    MethodNotAllowed,
+    /// The body is longer than [`MAX_BODY_BYTES`].
+    TooLarge,
+    /// The body is not said to be JSON.
+    NotJson,
+}
+
 #[derive(Serialize)]
 struct Body<'f> {
     r#type: &'static str,
@@ -49,6 +73,14 @@ struct Body<'f> {
     errors: &'f [FieldProblem],
 }
 
+fn told(status: u16, title: &'static str, detail: &str, errors: &[FieldProblem]) -> Response {
+    let body = Body { r#type: "about:blank", title, status, detail, errors };
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = (status, Written(body)).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+    response
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let failure = self.0;
@@ -56,21 +88,29 @@ impl IntoResponse for Problem {
         if outcome.status >= 500 {
             outcome::log("http", &failure);
         }
-        let body = Body {
-            r#type: "about:blank",
-            title: outcome.title,
-            status: outcome.status,
-            detail: failure.public(),
-            errors: failure.fields(),
-        };
-        let status =
-            StatusCode::from_u16(outcome.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Json(body)).into_response();
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        let mut response = told(outcome.status, outcome.title, failure.public(), failure.fields());
         if let Some(wait) = failure.wait() {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+            let seconds = HeaderValue::from(wait.as_secs().max(1));
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
         }
         response
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        match self {
+            Self::MethodNotAllowed => {
+                told(405, "Not done here", "This address does not take this method.", &[])
+            }
+            Self::TooLarge => {
+                let detail = format!("A body has at most {MAX_BODY_BYTES} bytes.");
+                told(413, "Too large", &detail, &[])
+            }
+            Self::NotJson => {
+                let detail = "Send JSON, and say so: `Content-Type: application/json`.";
+                told(415, "Not JSON", detail, &[])
+            }
+        }
     }
 }

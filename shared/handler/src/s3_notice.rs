@@ -1,6 +1,5 @@
 //! The notices that a bucket sends to a queue when something was put.
 
-use aws_lambda_events::event::s3::S3Event;
 use nexus_core::BlobKey;
 use nexus_kernel::Failure;
 use serde::Deserialize;
@@ -20,29 +19,52 @@ pub struct Created {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct S3Notice(pub Vec<Created>);
 
+/// The few fields that are needed of what S3 writes.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html>
 #[derive(Deserialize)]
-struct TestEvent {
-    #[serde(rename = "Event")]
-    event: String,
+struct Written {
+    /// `s3:TestEvent`, in the event that has no records.
+    #[serde(rename = "Event", default)]
+    event: Option<String>,
+    #[serde(rename = "Records", default)]
+    records: Option<Vec<Record>>,
+}
+
+#[derive(Deserialize)]
+struct Record {
+    #[serde(rename = "eventName")]
+    event_name: String,
+    s3: Entity,
+}
+
+#[derive(Deserialize)]
+struct Entity {
+    object: Object,
+}
+
+#[derive(Deserialize)]
+struct Object {
+    key: String,
+    #[serde(default)]
+    size: u64,
 }
 
 impl FromQueue for S3Notice {
     fn from_queue(body: &str) -> Result<Self, Failure> {
-        if serde_json::from_str::<TestEvent>(body).is_ok_and(|t| t.event == "s3:TestEvent") {
-            return Ok(Self::default());
-        }
-        let event: S3Event = serde_json::from_str(body)
-            .map_err(|e| Failure::invalid("this is not a notice of our bucket").caused_by(e))?;
-        let created = event
-            .records
+        let refuse = || Failure::invalid("this is not a notice of our bucket");
+        let written: Written = serde_json::from_str(body).map_err(|e| refuse().caused_by(e))?;
+        let records = match (written.records, written.event.as_deref()) {
+            (Some(records), _) => records,
+            (None, Some("s3:TestEvent")) => Vec::new(),
+            (None, _) => return Err(refuse()),
+        };
+        let created = records
             .into_iter()
-            .filter(|r| r.event_name.as_deref().is_some_and(|n| n.starts_with("ObjectCreated:")))
-            .filter_map(|r| {
-                // S3 writes keys as HTML forms do: a plus for a space, the rest percent-encoded.
-                let raw = r.s3.object.key?;
-                let key = form_decoded(&raw);
-                let size = r.s3.object.size.and_then(|s| u64::try_from(s).ok()).unwrap_or(0);
-                Some(Created { key: BlobKey::stored(key), size })
+            .filter(|r| r.event_name.starts_with("ObjectCreated:"))
+            // S3 writes keys as HTML forms do: a plus for a space, the rest percent-encoded.
+            .map(|r| Created {
+                key: BlobKey::stored(form_decoded(&r.s3.object.key)),
+                size: r.s3.object.size,
             })
             .collect();
         Ok(Self(created))

@@ -46,7 +46,11 @@ mod tests {
 
     #[test]
     fn groups_come_as_one_text_in_brackets() {
-        let claims = of(&texts(&[("sub", "u1"), ("token_use", "access"), ("cognito:groups", "[ten_a/operator ten_b/approver]")]));
+        let claims = of(&texts(&[
+            ("sub", "u1"),
+            ("token_use", "access"),
+            ("cognito:groups", "[ten_a/operator ten_b/approver]"),
+        ]));
         assert_eq!(claims.unwrap().groups, ["ten_a/operator", "ten_b/approver"]);
         let none = of(&texts(&[("sub", "u1"), ("token_use", "access")]));
         assert_eq!(none.unwrap().groups, Vec::<String>::new());

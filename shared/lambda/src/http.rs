@@ -2,8 +2,9 @@
 
 use axum::Router;
 use axum::middleware::map_request;
+use http_body_util::Full;
 use lambda_http::request::LambdaRequest;
-use lambda_http::{Adapter, Context, LambdaEvent};
+use lambda_http::{Adapter, Context, LambdaEvent, Response, service_fn};
 use nexus_kernel::Failure;
 use serde_json::value::RawValue;
 use tower::ServiceExt;
@@ -19,15 +20,30 @@ pub(crate) fn with_claims(router: Router) -> Router {
 ///
 /// # Errors
 /// The event is not one of API Gateway's.
-pub async fn answer(router: Router, event: &[u8], request_id: &str) -> Result<Box<RawValue>, Failure> {
-    let event: LambdaRequest = serde_json::from_slice(event)
-        .map_err(|e| Failure::invalid("This is not an HTTP event of API Gateway (payload 2.0).").caused_by(e))?;
+pub async fn answer(
+    router: Router,
+    event: &[u8],
+    request_id: &str,
+) -> Result<Box<RawValue>, Failure> {
+    let event: LambdaRequest = serde_json::from_slice(event).map_err(|e| {
+        Failure::invalid("This is not an HTTP event of API Gateway (payload 2.0).").caused_by(e)
+    })?;
     let mut context = Context::default();
     request_id.clone_into(&mut context.request_id);
-    let adapter = Adapter::from(with_claims(router));
-    let answer = match adapter.oneshot(LambdaEvent::new(event, context)).await {
-        Ok(answer) => answer,
-        Err(never) => match never {},
-    };
+    let router = with_claims(router);
+    // The whole body at once: a streaming one could not be shared with the thread that carries the answer.
+    let whole = service_fn(move |request: lambda_http::Request| {
+        let router = router.clone();
+        async move {
+            let (head, body) =
+                router.oneshot(request).await.unwrap_or_else(|never| match never {}).into_parts();
+            let body = axum::body::to_bytes(body, usize::MAX).await?;
+            Ok::<_, axum::Error>(Response::from_parts(head, Full::new(body)))
+        }
+    });
+    let answer = Adapter::from(whole)
+        .oneshot(LambdaEvent::new(event, context))
+        .await
+        .map_err(Failure::bug)?;
     serde_json::value::to_raw_value(&answer).map_err(Failure::bug)
 }

@@ -10,17 +10,18 @@ use nexus_handler::{Entry, Env, Function, HttpFunction, Invocation, Wire};
 use nexus_kernel::{Clock, Failure, ambient::SystemClock};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Runs a function of events until Lambda ends the process.
+/// Runs a function of events until Lambda ends the process: `run_events::<Batch<Tag>, _>(platform)`.
 pub fn run_events<F, P>(platform: impl AsyncFnOnce(&Env) -> Result<Box<P>, BoxError>) -> ExitCode
 where
     F: Function + Wire<P, Deps = <F as Function>::Deps>,
     P: ?Sized,
 {
-    run(async {
-        let env = settings();
+    run(async |env: Env| {
         let platform = platform(&env).await?;
         match Entry::event::<F, P>(&platform, &env)? {
             Entry::Event(function) => serve(function).await,
@@ -29,14 +30,13 @@ where
     })
 }
 
-/// Runs a function of HTTP requests until Lambda ends the process.
+/// Runs a function of HTTP requests until Lambda ends the process: `run_http::<EngineApi, _>(platform)`.
 pub fn run_http<F, P>(platform: impl AsyncFnOnce(&Env) -> Result<Box<P>, BoxError>) -> ExitCode
 where
     F: HttpFunction + Wire<P, Deps = <F as HttpFunction>::Deps>,
     P: ?Sized,
 {
-    run(async {
-        let env = settings();
+    run(async |env: Env| {
         let platform = platform(&env).await?;
         let router = F::router(F::wire(&platform, &env)?);
         lambda_http::run(crate::http::with_claims(router)).await
@@ -46,7 +46,9 @@ where
 async fn serve(function: Arc<dyn nexus_handler::ErasedFunction>) -> Result<(), BoxError> {
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Box<RawValue>>| {
         let now = SystemClock.now();
-        let left = i64::try_from(event.context.deadline).unwrap_or(i64::MAX).saturating_sub(now.as_millisecond());
+        let left = i64::try_from(event.context.deadline)
+            .unwrap_or(i64::MAX)
+            .saturating_sub(now.as_millisecond());
         let at = Invocation {
             trace: event.context.xray_trace_id.unwrap_or_else(|| event.context.request_id.clone()),
             request_id: event.context.request_id,
@@ -64,29 +66,43 @@ fn told(failure: Failure) -> BoxError {
     failure.public().to_owned().into()
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the process's environment on Lambda")]
-fn settings() -> Env {
-    Env::from_pairs(std::env::vars())
-}
-
-fn run(work: impl Future<Output = Result<(), BoxError>>) -> ExitCode {
+/// A cold start: settings, log, runtime, then the work until Lambda ends it.
+fn run(work: impl AsyncFnOnce(Env) -> Result<(), BoxError>) -> ExitCode {
+    let env = settings();
     tracing_subscriber::fmt()
         .json()
-        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_env_filter(log_filter(&env))
         .with_writer(std::io::stderr)
         .init();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            tracing::error!(%error, "the runtime does not start");
-            return ExitCode::FAILURE;
-        }
-    };
-    match runtime.block_on(work) {
+    let runtime =
+        match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                tracing::error!(%error, "the runtime does not start");
+                return ExitCode::FAILURE;
+            }
+        };
+    match runtime.block_on(work(env)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(%error, "the function does not start");
             ExitCode::FAILURE
         }
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the process's environment on Lambda"
+)]
+fn settings() -> Env {
+    Env::from_pairs(std::env::vars())
+}
+
+/// `RUST_LOG`, else the level that the template sets (`ApplicationLogLevel`), else `info`.
+fn log_filter(env: &Env) -> EnvFilter {
+    let level = ["RUST_LOG", "AWS_LAMBDA_LOG_LEVEL"].into_iter().find_map(|name| env.get(name));
+    EnvFilter::builder()
+        .with_default_directive(LevelFilter::INFO.into())
+        .parse_lossy(level.unwrap_or_default())
 }

@@ -2,6 +2,7 @@
 
 pub mod hashtags;
 pub mod limits;
+pub mod links;
 pub mod weighted;
 
 use std::collections::BTreeMap;

@@ -1,0 +1,105 @@
+//! Who asks, and about what.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::request::Parts;
+use nexus_core::effect::EffectId;
+use nexus_core::idempotency::RequestId;
+use nexus_core::{Caller, Product, Scope};
+use nexus_engine::catalogue::ProductId;
+use nexus_engine::{Desk, DraftId, MediaId};
+use nexus_handler::Invocation;
+use nexus_handler::http::{Problem, caller, idempotency::OnceIds};
+use nexus_kernel::{Failure, Ids};
+
+use crate::Deps;
+
+/// A person whom the entrance authenticated, at work for one tenant.
+pub(crate) struct Asking {
+    pub(crate) caller: Caller,
+    trace: String,
+    /// Where the id of what is made comes from: the same one again, should the request run twice.
+    ids: Arc<dyn Ids>,
+}
+
+impl Asking {
+    pub(crate) fn scope(&self) -> &Scope {
+        self.caller.scope()
+    }
+
+    pub(crate) fn ids(&self) -> &dyn Ids {
+        &*self.ids
+    }
+
+    pub(crate) fn desk<'d>(&'d self, deps: &'d Deps) -> Desk<'d> {
+        Desk {
+            table: &*deps.table,
+            scope: self.scope(),
+            by: self.caller.subject(),
+            trace: &self.trace,
+            ambient: &deps.ambient,
+        }
+    }
+}
+
+impl FromRequestParts<Arc<Deps>> for Asking {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, deps: &Arc<Deps>) -> Result<Self, Problem> {
+        let caller = caller(parts, Product::Engine)?;
+        let ids = &deps.ambient.ids;
+        let trace = match parts.extensions.get::<Invocation>() {
+            Some(at) => at.trace.clone(),
+            None => RequestId::draw(&**ids).to_string(),
+        };
+        let once = parts.extensions.get::<OnceIds>().map(|once| Arc::clone(&once.0));
+        Ok(Self { caller, trace, ids: once.unwrap_or_else(|| Arc::clone(ids)) })
+    }
+}
+
+/// Something that has an id.
+pub(crate) trait Thing: Sized {
+    /// What a person calls it.
+    const NAME: &'static str;
+
+    fn read(raw: &str) -> Option<Self>;
+}
+
+macro_rules! things {
+    ($($id:ty = $name:literal,)*) => {
+        $(impl Thing for $id {
+            const NAME: &'static str = $name;
+
+            fn read(raw: &str) -> Option<Self> {
+                Self::parse(raw).ok()
+            }
+        })*
+    };
+}
+
+things! {
+    DraftId = "draft",
+    EffectId = "post",
+    MediaId = "medium",
+    ProductId = "product",
+}
+
+/// There is no such thing: the answer for what is missing, for what is another tenant's, and for what is no id.
+pub(crate) fn missing<T: Thing>() -> Failure {
+    Failure::not_found(T::NAME)
+}
+
+/// The thing that the address names by its `{id}`.
+pub(crate) struct Named<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: Thing> FromRequestParts<S> for Named<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let params = RawPathParams::from_request_parts(parts, state).await.ok();
+        let id = params.iter().flatten().find(|(name, _)| *name == "id");
+        let id = id.and_then(|(_, raw)| T::read(raw));
+        Ok(Self(id.ok_or_else(missing::<T>)?))
+    }
+}

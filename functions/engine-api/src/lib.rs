@@ -1,0 +1,72 @@
+//! The Engine's API for people: a tenant's account, settings, products, media, drafts and posts.
+//!
+//! A request names its tenant only among those of its token's groups; the token was checked by the entrance. What
+//! belongs to another tenant is told exactly like what is missing. Every write bears being sent twice, and is done
+//! once under an `Idempotency-Key`. `/openapi.json` describes all of it, made from the code.
+//!
+//! **Never here:** a rule that is not HTTP's (`nexus_engine` has those), checking a token, a cookie.
+
+mod asking;
+mod files;
+mod pages;
+mod routes;
+mod words;
+
+use std::sync::Arc;
+
+use axum::Router;
+use nexus_core::{Blobs, Product, Sender, Table};
+use nexus_engine::platform::{Access, Area};
+use nexus_engine::{EnginePlatform, Hop};
+use nexus_handler::http::house_rules;
+use nexus_handler::http::idempotency::Once;
+use nexus_handler::{Env, HttpFunction, SettingsError, Wire};
+use nexus_kernel::Ambient;
+
+/// What the API needs.
+pub struct Deps {
+    ambient: Ambient,
+    table: Arc<dyn Table>,
+    blobs: Arc<dyn Blobs>,
+    narrate: Sender,
+    publish: Sender,
+}
+
+/// The function.
+#[derive(Debug)]
+pub struct EngineApi;
+
+impl Wire<dyn EnginePlatform> for EngineApi {
+    type Deps = Deps;
+
+    fn wire(platform: &dyn EnginePlatform, env: &Env) -> Result<Deps, SettingsError> {
+        let mut settings = env.reader();
+        let narrate = settings.queue(Hop::Narrate.setting());
+        let publish = settings.queue(Hop::Publish.setting());
+        let (narrate, publish) = settings.finish((narrate, publish))?;
+        // Uploads are signed, media are shown to their owner, and what is removed is deleted everywhere.
+        let areas = Area::ALL.map(|area| (area, Access::Write));
+        Ok(Deps {
+            ambient: platform.ambient(),
+            table: platform.table(Access::Write),
+            blobs: platform.blobs(&areas),
+            narrate: platform.sender(Hop::Narrate, narrate),
+            publish: platform.sender(Hop::Publish, publish),
+        })
+    }
+}
+
+impl HttpFunction for EngineApi {
+    const NAME: &'static str = "engine-api";
+    type Deps = Deps;
+
+    fn router(deps: Deps) -> Router {
+        let once = Once {
+            product: Product::Engine,
+            table: Arc::clone(&deps.table),
+            ambient: deps.ambient.clone(),
+        };
+        let (routes, _) = routes::all().split_for_parts();
+        house_rules(routes.with_state(Arc::new(deps)), once)
+    }
+}

@@ -1,0 +1,60 @@
+//! A person lets a draft become posts.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use nexus_core::Approver;
+use nexus_engine::{DraftId, approving};
+use nexus_handler::http::{Json, Problem};
+use nexus_kernel::{Digest, Timestamp};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::posts::PostView;
+use crate::Deps;
+use crate::asking::{Asking, Named};
+
+/// What is approved, and when it is to be sent.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Approve)]
+pub(crate) struct ApproveBody {
+    /// The digest of the proposal that the approver saw.
+    #[schema(value_type = String)]
+    digest: Digest,
+    /// When; at once where this is left out.
+    #[serde(default)]
+    at: Option<Timestamp>,
+}
+
+/// The posts that the draft became.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ApprovedDraft)]
+pub(crate) struct ApprovedView {
+    #[schema(value_type = String)]
+    draft: DraftId,
+    posts: Vec<PostView>,
+}
+
+/// Approve a draft
+///
+/// Needs the role `approver`. Approving the same twice is one approval; what was edited meanwhile is refused with
+/// 409.
+#[utoipa::path(
+    post, path = "/v1/drafts/{id}/approve", operation_id = "approve_draft", tag = "drafts",
+    params(("id" = String, Path)),
+    request_body = ApproveBody,
+    responses((status = 200, body = ApprovedView))
+)]
+pub(crate) async fn approve(
+    State(deps): State<Arc<Deps>>,
+    asking: Asking,
+    Named(draft): Named<DraftId>,
+    Json(ApproveBody { digest, at }): Json<ApproveBody>,
+) -> Result<Json<ApprovedView>, Problem> {
+    let approver = Approver::of(&asking.caller)?;
+    let desk = asking.desk(&deps);
+    let posts = approving::approve(&desk, draft, approver, digest, at, &deps.publish).await?;
+    let posts = posts.iter().map(PostView::from).collect();
+    Ok(Json(ApprovedView { draft, posts }))
+}

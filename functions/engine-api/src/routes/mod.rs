@@ -1,0 +1,38 @@
+//! The routes, a file per deed. Each handler decodes, lets the Engine's rules decide, and encodes.
+
+mod account;
+mod approve_draft;
+mod drafts;
+mod edit_draft;
+mod media;
+mod openapi;
+mod posts;
+mod products;
+mod reject_draft;
+mod settings;
+
+use std::sync::Arc;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::Deps;
+
+/// All of them, with their description.
+pub(crate) fn all() -> OpenApiRouter<Arc<Deps>> {
+    OpenApiRouter::with_openapi(openapi::about())
+        .routes(routes!(account::read, account::write))
+        .routes(routes!(settings::read, settings::write))
+        .routes(routes!(products::list, products::create))
+        .routes(routes!(products::read, products::write, products::remove))
+        .routes(routes!(media::list, media::announce))
+        .routes(routes!(media::read, media::remove))
+        .routes(routes!(drafts::list))
+        .routes(routes!(drafts::read, edit_draft::edit))
+        .routes(routes!(approve_draft::approve))
+        .routes(routes!(reject_draft::reject))
+        .routes(routes!(posts::list))
+        .routes(routes!(posts::read))
+        .routes(routes!(posts::cancel))
+        .routes(routes!(openapi::read))
+}

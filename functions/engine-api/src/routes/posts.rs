@@ -1,0 +1,181 @@
+//! What was approved, and what became of it.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use nexus_core::effect::{
+    self, Approval, Effect, EffectId, Moved, Outcome, Payload, State as Stand,
+};
+use nexus_core::records;
+use nexus_core::table::{Index, Query};
+use nexus_engine::publishing::{Network, PostPlan};
+use nexus_engine::{DraftId, cancelling};
+use nexus_handler::http::{Json, Problem, Query as Asked};
+use nexus_kernel::{Digest, Language, Timestamp};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::asking::{Asking, Named, missing};
+use crate::pages::{Listed, PageOf, newest};
+use crate::{Deps, words};
+
+type Post = Effect<PostPlan>;
+
+/// A post, as a list shows it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PostRow {
+    #[schema(value_type = String)]
+    id: EffectId,
+    #[schema(schema_with = words::post_state)]
+    state: Stand,
+    #[schema(value_type = String)]
+    draft: DraftId,
+    /// The draft's edit that was approved.
+    revision: u32,
+    #[schema(schema_with = words::language)]
+    language: Language,
+    #[schema(schema_with = words::network)]
+    network: Network,
+    /// To which account there.
+    account: String,
+    /// To the letter.
+    text: String,
+    send_at: Timestamp,
+    /// Where it can be seen, once it was sent.
+    url: Option<String>,
+}
+
+impl From<&Post> for PostRow {
+    fn from(post: &Post) -> Self {
+        let plan = post.payload();
+        let url = match post.outcome() {
+            Some(Outcome::Done { url, .. }) => url.clone(),
+            _ => None,
+        };
+        Self {
+            id: post.id,
+            state: post.state(),
+            draft: plan.draft,
+            revision: plan.revision,
+            language: plan.language,
+            network: plan.network,
+            account: plan.account.clone(),
+            text: plan.text.clone(),
+            send_at: plan.send_at,
+            url,
+        }
+    }
+}
+
+/// Who approved it, until when.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Approval)]
+pub(crate) struct ApprovalView {
+    /// The approver's id.
+    by: String,
+    at: Timestamp,
+    /// Of exactly this.
+    #[schema(value_type = String)]
+    digest: Digest,
+    /// It may be sent until then.
+    until: Timestamp,
+}
+
+/// A move in the life of a post.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Moved)]
+pub(crate) struct MovedView {
+    at: Timestamp,
+    #[schema(schema_with = words::post_state)]
+    to: Stand,
+    /// A person's id, or the name of a function.
+    by: String,
+    reason: String,
+    /// SHA-256 over the hash before and this move.
+    #[schema(value_type = String)]
+    hash: Digest,
+}
+
+/// A post and its life so far.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Post)]
+pub(crate) struct PostView {
+    #[serde(flatten)]
+    row: PostRow,
+    /// SHA-256 of its video, where it has one.
+    #[schema(value_type = Option<String>)]
+    video: Option<Digest>,
+    approval: Option<ApprovalView>,
+    /// How many times sending it was begun.
+    attempts: u32,
+    /// All that happened to it, oldest first.
+    history: Vec<MovedView>,
+    /// Whether the chain of hashes holds: nobody changed the history.
+    history_is_whole: bool,
+}
+
+impl From<&Post> for PostView {
+    fn from(post: &Post) -> Self {
+        let approval = post
+            .approval()
+            .cloned()
+            .map(|Approval { by, at, digest, until }| ApprovalView { by, at, digest, until });
+        let moved = |Moved { at, to, by, reason, hash }| MovedView { at, to, by, reason, hash };
+        Self {
+            row: post.into(),
+            video: post.payload().media.as_ref().map(|m| m.digest),
+            approval,
+            attempts: post.attempt(),
+            history: post.history().iter().cloned().map(moved).collect(),
+            history_is_whole: post.history_is_whole(),
+        }
+    }
+}
+
+/// The posts, the latest to be sent first
+#[utoipa::path(
+    get, path = "/v1/posts", operation_id = "list_posts", tag = "posts",
+    params(PageOf),
+    responses((status = 200, body = Listed<PostRow>))
+)]
+pub(crate) async fn list(
+    State(deps): State<Arc<Deps>>,
+    asking: Asking,
+    Asked(page): Asked<PageOf>,
+) -> Result<Json<Listed<PostRow>>, Problem> {
+    let list = asking.scope().partition(&format!("effects#{}", PostPlan::SORT));
+    let all = [Query::of(Index::List, list)];
+    let posts = newest::<Post>(&*deps.table, &all, &page, deps.ambient.now()).await?;
+    Ok(Json(posts.map(|post| PostRow::from(&post))))
+}
+
+/// A post and its life so far
+#[utoipa::path(
+    get, path = "/v1/posts/{id}", operation_id = "read_post", tag = "posts",
+    params(("id" = String, Path)),
+    responses((status = 200, body = PostView))
+)]
+pub(crate) async fn read(
+    State(deps): State<Arc<Deps>>,
+    asking: Asking,
+    Named(id): Named<EffectId>,
+) -> Result<Json<PostView>, Problem> {
+    let key = effect::key(asking.scope(), id);
+    let post = records::load::<Post>(&*deps.table, &key, deps.ambient.now()).await?;
+    Ok(Json((&post.ok_or_else(missing::<EffectId>)?.record).into()))
+}
+
+/// Call a post off before it is sent
+#[utoipa::path(
+    post, path = "/v1/posts/{id}/cancel", operation_id = "cancel_post", tag = "posts",
+    params(("id" = String, Path)),
+    responses((status = 200, body = PostView))
+)]
+pub(crate) async fn cancel(
+    State(deps): State<Arc<Deps>>,
+    asking: Asking,
+    Named(id): Named<EffectId>,
+) -> Result<Json<PostView>, Problem> {
+    let post = cancelling::cancel(&asking.desk(&deps), id).await?;
+    Ok(Json((&post).into()))
+}

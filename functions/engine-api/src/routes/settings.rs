@@ -1,0 +1,106 @@
+//! How the tenant wants things done.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::extract::State;
+use nexus_core::records;
+use nexus_engine::account::{Settings, settings_key};
+use nexus_engine::publishing::Network;
+use nexus_handler::http::{Json, Problem};
+use nexus_kernel::Language;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{Array, ArrayBuilder, Object};
+
+use crate::asking::Asking;
+use crate::{Deps, words};
+
+/// How the tenant wants things done. What is left out has its default.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schema(as = Settings)]
+pub(crate) struct SettingsBody {
+    /// The languages of posts; English, being the source, among them.
+    #[schema(schema_with = languages)]
+    languages: BTreeSet<Language>,
+    /// Where posts go.
+    #[schema(schema_with = networks)]
+    networks: BTreeSet<Network>,
+    /// Words that no step may change: names of the brand and its products.
+    #[schema(max_items = 50)]
+    brand_terms: Vec<String>,
+    /// How many hours results of paid steps are kept.
+    #[schema(minimum = 1, maximum = 720)]
+    cache_hours: u32,
+    /// The tenant's time zone, an IANA name.
+    #[schema(example = "Europe/Madrid")]
+    time_zone: String,
+}
+
+fn languages() -> Array {
+    several(words::language(), "The languages of posts; English, being the source, among them.")
+}
+
+fn networks() -> Array {
+    several(words::network(), "Where posts go.")
+}
+
+fn several(of: Object, what: &str) -> Array {
+    ArrayBuilder::new().items(of).description(Some(what)).unique_items(true).build()
+}
+
+impl Default for SettingsBody {
+    fn default() -> Self {
+        Settings::default().into()
+    }
+}
+
+impl From<SettingsBody> for Settings {
+    fn from(body: SettingsBody) -> Self {
+        let SettingsBody { languages, networks, brand_terms, cache_hours, time_zone } = body;
+        let (languages, networks) =
+            (languages.into_iter().collect(), networks.into_iter().collect());
+        Self { languages, networks, brand_terms, cache_hours, time_zone }
+    }
+}
+
+impl From<Settings> for SettingsBody {
+    fn from(settings: Settings) -> Self {
+        let Settings { languages, networks, brand_terms, cache_hours, time_zone } = settings;
+        let (languages, networks) =
+            (languages.into_iter().collect(), networks.into_iter().collect());
+        Self { languages, networks, brand_terms, cache_hours, time_zone }
+    }
+}
+
+/// The settings
+#[utoipa::path(
+    get, path = "/v1/settings", operation_id = "read_settings", tag = "tenant",
+    responses((status = 200, body = SettingsBody))
+)]
+pub(crate) async fn read(
+    State(deps): State<Arc<Deps>>,
+    asking: Asking,
+) -> Result<Json<SettingsBody>, Problem> {
+    let key = settings_key(asking.scope());
+    let settings = records::load::<Settings>(&*deps.table, &key, deps.ambient.now()).await?;
+    Ok(Json(settings.map(|s| s.record).unwrap_or_default().into()))
+}
+
+/// Write the settings
+#[utoipa::path(
+    put, path = "/v1/settings", operation_id = "write_settings", tag = "tenant",
+    request_body = SettingsBody,
+    responses((status = 200, body = SettingsBody))
+)]
+pub(crate) async fn write(
+    State(deps): State<Arc<Deps>>,
+    asking: Asking,
+    Json(body): Json<SettingsBody>,
+) -> Result<Json<SettingsBody>, Problem> {
+    let settings = Settings::from(body);
+    settings.check()?;
+    deps.table.commit(vec![records::write(asking.scope(), &settings)], None).await?;
+    Ok(Json(settings.into()))
+}

@@ -1,0 +1,37 @@
+//! The words that a field may be, for the description of the API: each list comes from the code that reads it.
+
+use nexus_core::effect::State;
+use nexus_engine::Stage;
+use nexus_engine::publishing::Network;
+use nexus_kernel::Language;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
+
+fn one_of<T: serde::Serialize>(words: impl IntoIterator<Item = T>) -> Object {
+    let words: Vec<_> = words.into_iter().filter_map(|w| serde_json::to_value(w).ok()).collect();
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).build()
+}
+
+pub(crate) fn language() -> Object {
+    one_of(Language::ALL)
+}
+
+pub(crate) fn network() -> Object {
+    one_of(Network::ALL)
+}
+
+pub(crate) fn stage() -> Object {
+    one_of(Stage::ALL)
+}
+
+pub(crate) fn post_state() -> Object {
+    one_of(State::ALL)
+}
+
+pub(crate) fn upload_type() -> Object {
+    one_of(nexus_engine::uploading::ACCEPTED.map(|(name, _)| name))
+}
+
+pub(crate) fn currency() -> Object {
+    let three = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[A-Z]{3}$"));
+    three.description(Some("An ISO 4217 currency.")).build()
+}

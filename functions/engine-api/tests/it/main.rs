@@ -1,0 +1,15 @@
+//! The API as a client meets it, on a platform in memory.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod api;
+mod approving;
+mod description;
+mod editing;
+mod idempotency;
+mod media;
+mod paging;
+mod products;
+mod protocol;
+mod tenant;
+mod tenants;

@@ -1,0 +1,278 @@
+//! Uploads and removals.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use jiff::SignedDuration;
+use nexus_contract::blobs::Browser;
+use nexus_contract::{Fault, Faults, Flaky};
+use nexus_core::directory::OutsideKind;
+use nexus_core::effect::{self, Effect, State};
+use nexus_core::{Directory, Product, RecordKind, approval, records};
+use nexus_engine::media::{ContentHash, MediaState};
+use nexus_engine::publishing::PostPlan;
+use nexus_engine::removal::{self, Removal};
+use nexus_engine::{Media, MediaId};
+use nexus_testkit::{MemoryPlatform, build};
+use serde_json::{Value, json};
+
+use crate::api::{Api, ada, at, scope};
+use crate::products::loaf;
+
+fn photo() -> Value {
+    json!({ "content_type": "image/jpeg", "size": 5 })
+}
+
+#[tokio::test]
+async fn an_announced_medium_has_a_place_and_an_owner_before_its_bytes() {
+    let api = Api::new();
+    let answer = api.post("/v1/media", photo()).by(&ada()).send().await;
+    assert_eq!(answer.status, 201);
+    let (media, upload) = (&answer.json()["media"], &answer.json()["upload"]);
+    let id = MediaId::parse(media["id"].as_str().unwrap()).unwrap();
+    assert_eq!(answer.header("location"), format!("/v1/media/{id}"));
+    assert_eq!((&media["state"], &media["class"]), (&json!("awaiting_upload"), &Value::Null));
+    assert_eq!(upload["method"], "PUT");
+    assert_eq!(upload["headers"], json!({ "content-type": "image/jpeg" }));
+    let until = api.platform.now() + SignedDuration::from_mins(15);
+    assert_eq!(upload["until"], until.to_string());
+
+    // What ingest does first: the upload's key leads to its owner and its medium.
+    let key = nexus_engine::media::upload_key(&scope(), id);
+    let found = Directory::of(Product::Engine)
+        .resolve(&api.platform.table, OutsideKind::Upload, key.as_str(), api.platform.now())
+        .await
+        .unwrap();
+    assert_eq!(found, Some((scope(), id.to_string())));
+
+    let headers = [("content-type".to_owned(), "image/jpeg".to_owned())];
+    let url = upload["url"].as_str().unwrap();
+    let put = |bytes: &'static [u8]| {
+        Browser::put(&api.platform.blobs, url, &headers, Bytes::from_static(bytes))
+    };
+    assert!(!put(b"six...").await, "another size than was announced");
+    assert!(put(b"five.").await);
+    assert_eq!(api.platform.blob_keys().await, [key]);
+}
+
+#[tokio::test]
+async fn a_place_whose_bytes_do_not_come_is_gone_after_24_hours() {
+    let api = Api::new();
+    let path = api.post("/v1/media", photo()).by(&ada()).send().await.header("location").to_owned();
+    api.platform.advance(SignedDuration::from_hours(24) - SignedDuration::from_millis(1));
+    assert_eq!(api.get(&path).by(&ada()).send().await.status, 200);
+    api.platform.advance(SignedDuration::from_millis(1));
+    assert_eq!(api.get(&path).by(&ada()).send().await.status, 404);
+    assert_eq!(api.get("/v1/media").by(&ada()).send().await.json(), json!({ "items": [] }));
+}
+
+#[tokio::test]
+async fn n3_photos_videos_and_sound_come_in_each_within_its_size() {
+    let api = Api::new();
+    let announce = async |content_type: &str, size: u64| {
+        let body = json!({ "content_type": content_type, "size": size });
+        api.post("/v1/media", body).by(&ada()).send().await
+    };
+    const MIB: u64 = 1024 * 1024;
+    for (content_type, most) in [("image/webp", 50), ("video/quicktime", 500), ("audio/mpeg", 100)]
+    {
+        assert_eq!(announce(content_type, 1).await.status, 201);
+        assert_eq!(announce(content_type, most * MIB).await.status, 201);
+        announce(content_type, most * MIB + 1).await.refused(422, &["size"]);
+        announce(content_type, 0).await.refused(422, &["size"]);
+    }
+    for content_type in ["text/html", "image/svg+xml", "IMAGE/JPEG", ""] {
+        announce(content_type, 1).await.refused(422, &["content_type"]);
+    }
+    let body = json!({ "content_type": "image/png", "size": 1, "path": "../x" });
+    api.post("/v1/media", body).by(&ada()).send().await.refused(422, &["path"]);
+}
+
+#[tokio::test]
+async fn n3_two_verticals_of_one_tenant_stay_apart() {
+    let api = Api::new();
+    let product = api.post("/v1/products", loaf()).by(&ada()).send().await.json()["id"].clone();
+    let announce = async |more: Value| {
+        let mut body = photo();
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        api.post("/v1/media", body).by(&ada()).send().await
+    };
+    let of_product = announce(json!({ "product": product })).await;
+    assert_eq!(of_product.json()["media"]["vertical"], "bakery");
+    assert_eq!(of_product.json()["media"]["product"], product);
+    let other = announce(json!({ "vertical": "florist" })).await;
+    assert_eq!(other.json()["media"]["vertical"], "florist");
+
+    announce(json!({ "product": product, "vertical": "florist" }))
+        .await
+        .refused(422, &["vertical"]);
+    announce(json!({ "vertical": "v".repeat(61) })).await.refused(422, &["vertical"]);
+    let nowhere = build::product_id(9).to_string();
+    announce(json!({ "product": nowhere })).await.refused(422, &["product"]);
+    announce(json!({ "product": "loaf" })).await.refused(422, &["product"]);
+}
+
+#[tokio::test]
+async fn a_medium_shows_its_files_for_an_hour() {
+    let api = Api::new();
+    let (medium, draft) = api.finished(&scope()).await;
+    let path = format!("/v1/media/{}", medium.id);
+    let answer = api.get(&path).by(&ada()).send().await.json();
+    assert_eq!(answer["state"], "ready");
+    assert_eq!(answer["class"], "photo");
+    assert_eq!(answer["draft"], draft.id.to_string());
+    assert_eq!(answer["facts"]["keywords"], json!(["bread"]));
+    assert_eq!(answer["renditions"].as_array().unwrap().len(), 3);
+    let rendition = &answer["renditions"][0];
+    assert_eq!((&rendition["width"], &rendition["height"]), (&json!(1080), &json!(1920)));
+
+    let url = rendition["file"]["url"].as_str().unwrap();
+    let key = medium.renditions[0].blob.key.as_str();
+    assert_eq!(Browser::get(&api.platform.blobs, url).await.unwrap(), key.as_bytes());
+    api.platform.advance(SignedDuration::from_hours(1));
+    assert_eq!(Browser::get(&api.platform.blobs, url).await, None);
+}
+
+#[tokio::test]
+async fn what_became_of_a_medium_is_told_in_words() {
+    let api = Api::new();
+    let states = [
+        (MediaState::Duplicate { of: build::media_id(7) }, "duplicate"),
+        (
+            MediaState::Rejected {
+                code: "truncated".into(),
+                reason: "Half of it is missing.".into(),
+            },
+            "rejected",
+        ),
+    ];
+    for (number, (state, word)) in states.into_iter().enumerate() {
+        let id = build::media_id(u32::try_from(number).unwrap());
+        let medium = Media {
+            state,
+            ..Media::awaiting(&scope(), id, None, String::new(), api.platform.now())
+        };
+        api.platform.put(&scope(), &medium).await;
+        let answer = api.get(&format!("/v1/media/{id}")).by(&ada()).send().await.json();
+        assert_eq!(answer["state"], word);
+        match word {
+            "duplicate" => assert_eq!(answer["duplicate_of"], build::media_id(7).to_string()),
+            _ => {
+                assert_eq!(answer["rejected_code"], "truncated");
+                assert_eq!(answer["rejected_reason"], "Half of it is missing.");
+            }
+        }
+    }
+}
+
+/// The kinds of what stands, and how many blobs.
+async fn left(platform: &MemoryPlatform) -> (Vec<RecordKind>, usize) {
+    let mut kinds: Vec<RecordKind> = platform.rows().await.iter().map(|r| r.kind).collect();
+    kinds.dedup();
+    (kinds, platform.blob_keys().await.len())
+}
+
+#[tokio::test]
+async fn n53_a_removed_medium_takes_all_that_came_from_it() {
+    let api = Api::new();
+    let (medium, draft) = api.finished(&scope()).await;
+    let posts = api.approved(&draft).await;
+    assert_eq!(left(&api.platform).await.1, 11, "5 of the photo, 6 of the draft");
+
+    let path = format!("/v1/media/{}", medium.id);
+    let answer = api.delete(&path).by(&ada()).send().await;
+    assert_eq!((answer.status, answer.body.len()), (204, 0));
+    assert_eq!(
+        left(&api.platform).await,
+        (vec![RecordKind::Effect], 0),
+        "only what happened to its posts"
+    );
+    for post in posts {
+        let path = format!("/v1/posts/{}", post["id"].as_str().unwrap());
+        let post = api.get(&path).by(&ada()).send().await.json();
+        assert_eq!(post["state"], "cancelled");
+        assert_eq!(post["history"][2]["reason"], "its medium was removed");
+    }
+    for gone in [api.delete(&path), api.get(&path), api.get(&at(&draft))] {
+        assert_eq!(gone.by(&ada()).send().await.status, 404);
+    }
+}
+
+#[tokio::test]
+async fn n53_a_removal_leaves_the_content_of_another_medium_alone() {
+    let api = Api::new();
+    let (medium, _) = api.finished(&scope()).await;
+    let copy = Media {
+        state: MediaState::Duplicate { of: medium.id },
+        content: medium.content,
+        ..Media::awaiting(&scope(), build::media_id(2), None, String::new(), api.platform.now())
+    };
+    api.platform.put(&scope(), &copy).await;
+    let before = left(&api.platform).await.1;
+    assert_eq!(api.delete(&format!("/v1/media/{}", copy.id)).by(&ada()).send().await.status, 204);
+    let hash = ContentHash { content: medium.content.unwrap(), media: medium.id };
+    assert_eq!(api.platform.load(&scope(), &hash).await, Some(hash));
+    assert_eq!(left(&api.platform).await.1, before);
+}
+
+#[tokio::test]
+async fn a_medium_whose_post_is_being_sent_stays_until_it_was_sent() {
+    let api = Api::new();
+    let (medium, draft) = api.finished(&scope()).await;
+    let posts = api.approved(&draft).await;
+    let id = posts[0]["id"].as_str().unwrap().parse().unwrap();
+    let (table, now) = (&api.platform.table, api.platform.now());
+    let lease = now + SignedDuration::from_secs(30);
+    let redeemed = approval::redeem::<PostPlan>(table, &scope(), id, "publish", now, lease).await;
+    let approval::Redeemed::Send(approved) = redeemed.unwrap() else { panic!("it is due") };
+
+    let path = format!("/v1/media/{}", medium.id);
+    let answer = api.delete(&path).by(&ada()).send().await;
+    assert_eq!(answer.status, 409);
+    assert_eq!(left(&api.platform).await.1, 11);
+
+    let done = effect::Outcome::Done { receipt: "r".into(), url: None };
+    approval::settle(table, approved, done, "publish", now).await.unwrap();
+    assert_eq!(api.delete(&path).by(&ada()).send().await.status, 204);
+    let post = records::load::<Effect<PostPlan>>(table, &effect::key(&scope(), id), now).await;
+    assert_eq!(
+        post.unwrap().unwrap().record.state(),
+        State::Done,
+        "what was sent keeps its history"
+    );
+    assert_eq!(left(&api.platform).await, (vec![RecordKind::Effect], 0));
+}
+
+#[tokio::test]
+async fn n53_blobs_that_could_not_be_deleted_at_once_are_left_to_the_sweep() {
+    let faults = Faults::script([Fault::None, Fault::None, Fault::Before]);
+    let flaky = faults.clone();
+    let api = Api::on(MemoryPlatform::new().with_blobs(|blobs| Arc::new(Flaky::new(blobs, flaky))));
+    let (medium, _) = api.finished(&scope()).await;
+    assert_eq!(api.delete(&format!("/v1/media/{}", medium.id)).by(&ada()).send().await.status, 204);
+    assert_eq!(
+        left(&api.platform).await,
+        (vec![RecordKind::Removal], 10),
+        "one was deleted, and the upload was gone"
+    );
+
+    let like = Removal { media: medium.id, since: api.platform.now(), blobs: Vec::new() };
+    let removal = api.platform.load(&scope(), &like).await.unwrap();
+    let rows = api.platform.rows().await;
+    assert!(rows[0].due.is_some(), "the sweep finds it at once");
+    let whose = scope();
+    for deleted in [10, 0] {
+        let (table, blobs) = (&api.platform.table, &api.platform.blobs);
+        assert_eq!(removal::finish(table, blobs, &whose, &removal).await.unwrap(), deleted);
+        assert_eq!(left(&api.platform).await, (vec![], 0));
+    }
+}
+
+#[tokio::test]
+async fn a_place_that_was_never_used_can_be_removed() {
+    let api = Api::new();
+    let path = api.post("/v1/media", photo()).by(&ada()).send().await.header("location").to_owned();
+    assert_eq!(left(&api.platform).await.0, [RecordKind::Claim, RecordKind::Media]);
+    assert_eq!(api.delete(&path).by(&ada()).send().await.status, 204);
+    assert_eq!(left(&api.platform).await, (vec![], 0));
+}

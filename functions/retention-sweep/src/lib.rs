@@ -1,0 +1,203 @@
+//! Removes what we promised not to keep, and leaves a receipt.
+//!
+//! Runs every hour, takes no input, lists and acts apart, page by page, and may be run twice: the second run
+//! finds nothing. What an index lists is read again before it is removed.
+//!
+//! **Never here:** deciding *how long* to keep a thing: that is `nexus_core::retention`.
+
+mod receipt;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use nexus_core::directory::OutsideKind;
+use nexus_core::retention::{ABANDONED_AFTER, RecordKind, UNNAMED_BLOB_AGE};
+use nexus_core::sweep::DueKind;
+use nexus_core::table::{CommitError, Page};
+use nexus_core::{
+    BlobKey, Blobs, Condition, Directory, Item, Op, Product, Scope, Sweep, Table, records,
+};
+use nexus_engine::EnginePlatform;
+use nexus_engine::blob_names::{BlobName, blob_name_key};
+use nexus_engine::media::Media;
+use nexus_engine::platform::{Access, Area};
+use nexus_engine::removal::{self, Removal};
+use nexus_handler::{Env, Function, Invocation, Scheduled, SettingsError, Wire};
+use nexus_kernel::{Ambient, Failure, Timestamp};
+
+pub use receipt::{Receipt, Tally};
+
+/// How many rows or blobs are read at once.
+const PAGE: u32 = 200;
+/// What remains of the time for the receipt.
+const MARGIN: Duration = Duration::from_secs(5);
+
+/// What sweeping needs.
+pub struct Deps {
+    ambient: Ambient,
+    table: Arc<dyn Table>,
+    blobs: Arc<dyn Blobs>,
+}
+
+/// The function.
+pub struct RetentionSweep(Deps);
+
+impl Wire<dyn EnginePlatform> for RetentionSweep {
+    type Deps = Deps;
+
+    fn wire(platform: &dyn EnginePlatform, _env: &Env) -> Result<Deps, SettingsError> {
+        Ok(Deps {
+            ambient: platform.ambient(),
+            table: platform.table(Access::Write),
+            blobs: platform.blobs(&Area::ALL.map(|area| (area, Access::Write))),
+        })
+    }
+}
+
+impl Function for RetentionSweep {
+    const NAME: &'static str = "retention-sweep";
+    type Deps = Deps;
+    type Event = Scheduled;
+    type Reply = Receipt;
+
+    fn new(deps: Deps) -> Self {
+        Self(deps)
+    }
+
+    async fn handle(&self, _: Scheduled, at: Invocation) -> Result<Receipt, Failure> {
+        let sweep = Sweep::begin(Product::Engine);
+        let mut receipt = Receipt::begin(at.now);
+        self.rows(sweep, &at, &mut receipt).await?;
+        for area in Area::ALL {
+            self.unnamed_blobs(sweep, area, &at, &mut receipt).await?;
+        }
+        receipt.finished = self.0.ambient.now();
+        let row = receipt.row(sweep, &*self.0.ambient.ids);
+        self.0.table.commit(vec![Op::Put { item: row, when: Condition::Absent }], None).await?;
+        Ok(receipt)
+    }
+}
+
+/// What became of one thing.
+enum Fate {
+    Removed,
+    AlreadyGone,
+    StillWanted,
+}
+
+impl RetentionSweep {
+    /// Rows whose time is over, and what removals left.
+    async fn rows(
+        &self,
+        sweep: Sweep,
+        at: &Invocation,
+        receipt: &mut Receipt,
+    ) -> Result<(), Failure> {
+        for shard in 0..DueKind::Expiry.shards() {
+            let query = DueKind::Expiry.query(shard, at.now);
+            let mut page = Page::first(PAGE);
+            loop {
+                let slice = self.0.table.query(&query, &page).await?;
+                for listed in &slice.items {
+                    if at.time_left() < MARGIN {
+                        receipt.complete = false;
+                        return Ok(());
+                    }
+                    let fate = self.row(sweep, listed, at.now).await;
+                    receipt.table.count(fate, listed.expires.unwrap_or(at.now));
+                }
+                match slice.next {
+                    Some(next) => page = Page::after(PAGE, Some(next)),
+                    None => break,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn row(&self, sweep: Sweep, listed: &Item, now: Timestamp) -> Result<Fate, Failure> {
+        // The index may be late: only the row itself tells whether its time is over.
+        let Some(item) = self.0.table.get(&listed.key).await? else { return Ok(Fate::AlreadyGone) };
+        let scope = sweep.scope_of(&item.key);
+        if let (RecordKind::Removal, Some(scope)) = (item.kind, scope) {
+            let removal = records::read::<Removal>(&item)?.record;
+            removal::finish(&*self.0.table, &*self.0.blobs, &scope, &removal).await?;
+            return Ok(Fate::Removed);
+        }
+        if item.is_live(now) {
+            return Ok(Fate::StillWanted);
+        }
+        let mut ops =
+            vec![Op::Delete { key: item.key.clone(), when: Condition::Version(item.version) }];
+        if item.kind == RecordKind::Media {
+            let media = records::read::<Media>(&item)?.record;
+            ops.push(
+                Directory::of(Product::Engine).release(OutsideKind::Upload, media.upload.as_str()),
+            );
+            self.0.blobs.delete(&media.upload).await?;
+        }
+        match self.0.table.commit(ops, None).await {
+            Ok(()) => Ok(Fate::Removed),
+            // It was written anew since it was read.
+            Err(CommitError::Conditions(_)) => Ok(Fate::StillWanted),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Blobs that no row names: left over from a step that never committed, or from a record that is gone.
+    async fn unnamed_blobs(
+        &self,
+        sweep: Sweep,
+        area: Area,
+        at: &Invocation,
+        receipt: &mut Receipt,
+    ) -> Result<(), Failure> {
+        let age = match area {
+            Area::In => ABANDONED_AFTER,
+            Area::Media | Area::Made => UNNAMED_BLOB_AGE,
+        };
+        let before = at.now.saturating_sub(age).unwrap_or(Timestamp::MIN);
+        let prefix = format!("{}/", area.name());
+        let mut page = Page::first(PAGE);
+        loop {
+            let slice = self.0.blobs.list(&prefix, &page).await?;
+            for blob in slice.blobs.iter().filter(|b| b.modified <= before) {
+                if at.time_left() < MARGIN {
+                    receipt.complete = false;
+                    return Ok(());
+                }
+                let named = match sweep.scope_of_blob(&blob.key) {
+                    Some(scope) if area != Area::In => {
+                        self.is_named(&scope, &blob.key, at.now).await
+                    }
+                    _ => Ok(false),
+                };
+                let fate = match named {
+                    Ok(true) => continue,
+                    Ok(false) => match self.0.blobs.delete(&blob.key).await {
+                        Ok(true) => Ok(Fate::Removed),
+                        Ok(false) => Ok(Fate::AlreadyGone),
+                        Err(error) => Err(error.into()),
+                    },
+                    Err(error) => Err(error),
+                };
+                receipt.blobs.count(fate, blob.modified.saturating_add(age).unwrap_or(at.now));
+            }
+            match slice.next {
+                Some(next) => page = Page::after(PAGE, Some(next)),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    async fn is_named(
+        &self,
+        scope: &Scope,
+        blob: &BlobKey,
+        now: Timestamp,
+    ) -> Result<bool, Failure> {
+        Ok(records::load::<BlobName>(&*self.0.table, &blob_name_key(scope, blob), now)
+            .await?
+            .is_some())
+    }
+}

@@ -1,0 +1,131 @@
+//! The Engine's platform.
+
+use std::error::Error;
+use std::sync::{Arc, OnceLock};
+
+use nexus_aws::{DynamoTable, S3Blobs, SdkConfig, SqsQueues};
+use nexus_core::{Blobs, QueueAddress, Queues, Sender, Table};
+use nexus_engine::copy::Copywriter;
+use nexus_engine::narration::Speech;
+use nexus_engine::platform::{Access, Area};
+use nexus_engine::publishing::Publisher;
+use nexus_engine::tagging::Labeller;
+use nexus_engine::translation::Translator;
+use nexus_engine::{EnginePlatform, Hop};
+use nexus_handler::Env;
+use nexus_kernel::Ambient;
+use nexus_offline::image_facts::ImageFacts;
+use nexus_offline::template_copy::TemplateCopywriter;
+
+use crate::voiceless::Voiceless;
+
+/// The Engine's parts on AWS. What a function may do with them is its role's to say, not the platform's.
+#[derive(Debug)]
+pub struct AwsPlatform {
+    config: SdkConfig,
+    ambient: Ambient,
+    table_name: String,
+    bucket: String,
+    data_key: String,
+    copywriter: Arc<TemplateCopywriter>,
+    table: OnceLock<DynamoTable>,
+    blobs: OnceLock<S3Blobs>,
+    queues: OnceLock<SqsQueues>,
+}
+
+/// The Engine's platform, from the settings that the template gives every function: `TABLE`, `BUCKET`, `DATA_KEY`
+/// (the KMS key under which blobs are put), and `AWS_REGION`, which Lambda sets.
+///
+/// # Errors
+/// A setting is missing, or this runs in another region than the one in which all data stays (N43), or the templates
+/// of the copy do not compile.
+pub async fn engine(env: &Env) -> Result<Box<dyn EnginePlatform>, Box<dyn Error + Send + Sync>> {
+    let mut settings = env.reader();
+    let names = ["TABLE", "BUCKET", "DATA_KEY"].map(|name| settings.text(name));
+    let [table_name, bucket, data_key] = settings.finish(names)?;
+    Ok(Box::new(AwsPlatform {
+        config: nexus_aws::start(env.get("AWS_REGION")).await?,
+        ambient: Ambient::system(),
+        table_name,
+        bucket,
+        data_key,
+        copywriter: Arc::new(TemplateCopywriter::new()?),
+        table: OnceLock::new(),
+        blobs: OnceLock::new(),
+        queues: OnceLock::new(),
+    }))
+}
+
+impl EnginePlatform for AwsPlatform {
+    fn ambient(&self) -> Ambient {
+        self.ambient.clone()
+    }
+
+    fn table(&self, _: Access) -> Arc<dyn Table> {
+        let table = self.table.get_or_init(|| DynamoTable::new(&self.config, &self.table_name));
+        Arc::new(table.clone())
+    }
+
+    fn blobs(&self, _: &[(Area, Access)]) -> Arc<dyn Blobs> {
+        let blobs = self.blobs.get_or_init(|| {
+            let clock = Arc::clone(&self.ambient.clock);
+            S3Blobs::new(&self.config, &self.bucket, Some(self.data_key.clone()), clock)
+        });
+        Arc::new(blobs.clone())
+    }
+
+    fn sender(&self, _: Hop, address: QueueAddress) -> Sender {
+        let queues = self.queues.get_or_init(|| SqsQueues::new(&self.config));
+        let queues: Arc<dyn Queues> = Arc::new(queues.clone());
+        Sender::new(queues, address)
+    }
+
+    fn labeller(&self) -> Arc<dyn Labeller> {
+        Arc::new(ImageFacts)
+    }
+
+    fn copywriter(&self) -> Arc<dyn Copywriter> {
+        Arc::clone(&self.copywriter) as _
+    }
+
+    /// Nobody: the paired templates of the copywriter stand.
+    fn translator(&self) -> Option<Arc<dyn Translator>> {
+        None
+    }
+
+    fn speech(&self) -> Arc<dyn Speech> {
+        Arc::new(Voiceless)
+    }
+
+    /// None: no network is connected on AWS yet, and the local feed is the one machine's.
+    fn publishers(&self) -> Vec<Arc<dyn Publisher>> {
+        Vec::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SETTINGS: [(&str, &str); 3] = [("TABLE", "t"), ("BUCKET", "b"), ("DATA_KEY", "k")];
+
+    async fn refusal(env: &Env) -> String {
+        match engine(env).await {
+            Ok(_) => String::new(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_missing_is_told_at_once() {
+        let told = refusal(&Env::from_pairs([("AWS_REGION", "us-east-1")])).await;
+        assert_eq!(told, "settings: TABLE is not set; BUCKET is not set; DATA_KEY is not set");
+    }
+
+    #[tokio::test]
+    async fn n43_a_function_of_another_region_does_not_start() {
+        let at = |region| Env::from_pairs(SETTINGS.into_iter().chain([("AWS_REGION", region)]));
+        assert_eq!(refusal(&at("us-east-1")).await, "");
+        assert!(refusal(&at("eu-central-1")).await.contains("all data stays in us-east-1"));
+    }
+}

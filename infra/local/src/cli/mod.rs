@@ -1,0 +1,245 @@
+//! What a person does with the host from a terminal: a file per command.
+
+mod api_client;
+mod approve;
+mod demo;
+mod doctor;
+mod invoke;
+mod redrive;
+mod serve;
+mod status;
+mod token;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use nexus_core::Role;
+use nexus_kernel::Ambient;
+use nexus_kernel::id::TenantId;
+use nexus_media::av::FONT_FILE;
+use tracing_subscriber::EnvFilter;
+
+use crate::engines::{Engines, Places};
+use crate::host::{Host, Options};
+
+/// The template that is built in, for a `nexus` that runs outside the repository.
+const TEMPLATE: &str = include_str!("../../../../template.yaml");
+/// The captions' font, for the same.
+const FONT: &[u8] = include_bytes!("../../../layers/ffmpeg/fonts/DejaVuSansCondensed-Bold.ttf");
+
+/// Marketing, audits and shop operations on one machine.
+#[derive(Debug, Parser)]
+#[command(name = "nexus", version, about, max_term_width = 100)]
+pub struct Nexus {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the host until Ctrl-C
+    Serve(serve::Serve),
+    /// Push photos through the line and show what came out
+    Demo(demo::Demo),
+    /// Call one function with an event, as AWS Lambda would
+    Invoke(invoke::Invoke),
+    /// Print an access token for a tenant
+    Token(token::Token),
+    /// Approve a draft, so that its posts are published
+    Approve(approve::Approve),
+    /// Show queues, dead letters and schedules
+    Status(status::Status),
+    /// Bring a queue's dead letters back
+    Redrive(redrive::Redrive),
+    /// Check this machine: engines, data directory, template
+    Doctor(doctor::Doctor),
+}
+
+/// Where the host keeps its things and what it wires.
+#[derive(Debug, Args, Clone)]
+struct Where {
+    /// The directory that holds everything the host keeps
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    data: PathBuf,
+    /// The wiring [default: template.yaml here, else the one built in]
+    #[arg(long, value_name = "FILE")]
+    template: Option<PathBuf>,
+    /// The size and effort of videos
+    #[arg(long, value_enum, default_value_t = Preset::Quick)]
+    video: Preset,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Preset {
+    /// 1080x1920, as published on AWS
+    Full,
+    /// 720x1280, quick to make
+    Quick,
+    /// 180x320, for trying things out
+    Tiny,
+}
+
+/// A role as it is named on the command line.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum RoleName {
+    /// Prepares: uploads, edits, reads
+    Operator,
+    /// Decides what leaves the house
+    Approver,
+}
+
+impl From<RoleName> for Role {
+    fn from(name: RoleName) -> Self {
+        match name {
+            RoleName::Operator => Self::Operator,
+            RoleName::Approver => Self::Approver,
+        }
+    }
+}
+
+/// Something went wrong; the text is for the person at the terminal.
+#[derive(Debug)]
+struct Complaint(String);
+
+impl<E: std::error::Error> From<E> for Complaint {
+    fn from(error: E) -> Self {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            text.push_str(&format!(": {cause}"));
+            source = cause.source();
+        }
+        Self(text)
+    }
+}
+
+impl Complaint {
+    fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
+/// How a command ended.
+type Ended = Result<(), Complaint>;
+
+impl Where {
+    fn template(&self) -> Result<String, Complaint> {
+        let here = Path::new("template.yaml");
+        match &self.template {
+            Some(file) => fs::read_to_string(file)
+                .map_err(|e| Complaint::new(format!("{} cannot be read: {e}", file.display()))),
+            None if here.is_file() => Ok(fs::read_to_string(here)?),
+            None => Ok(TEMPLATE.to_owned()),
+        }
+    }
+
+    fn settings(&self) -> BTreeMap<String, String> {
+        let preset = match self.video {
+            Preset::Full => "full",
+            Preset::Quick => "quick",
+            Preset::Tiny => "tiny",
+        };
+        BTreeMap::from([("VIDEO_PRESET".to_owned(), preset.to_owned())])
+    }
+
+    /// The engines of this machine.
+    async fn engines(&self) -> Result<Engines, Complaint> {
+        let fonts = self.data.join("fonts");
+        fs::create_dir_all(&fonts)?;
+        let font = fonts.join(FONT_FILE);
+        if fs::read(&font).ok().as_deref() != Some(FONT) {
+            fs::write(&font, FONT)?;
+        }
+        let places = Places {
+            path: search_path(),
+            tools: PathBuf::from(".tools"),
+            fonts: fs::canonicalize(fonts)?,
+        };
+        Ok(Engines::locate(&places).await?)
+    }
+
+    /// The host on this data directory.
+    async fn host(&self, base: String) -> Result<Host, Complaint> {
+        let options = Options {
+            data: self.data.clone(),
+            template: self.template()?,
+            ambient: Ambient::system(),
+            engines: self.engines().await?,
+            settings: self.settings(),
+            base,
+        };
+        Ok(Host::open(options).await?)
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the process's environment")]
+fn search_path() -> Vec<PathBuf> {
+    std::env::var("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()
+}
+
+/// The tenant of the demonstration.
+fn demo_tenant() -> TenantId {
+    TenantId::derived(&["demo"])
+}
+
+fn tenant(raw: &str) -> Result<TenantId, String> {
+    match raw {
+        "demo" => Ok(demo_tenant()),
+        _ => TenantId::parse(raw).map_err(|e| e.to_string()),
+    }
+}
+
+/// The group that carries a tenant and a role, as Cognito names it.
+fn group(tenant: TenantId, role: Role) -> String {
+    format!("{tenant}/{}", role.name())
+}
+
+/// Runs a command.
+pub fn run(nexus: Nexus) -> ExitCode {
+    let quiet = !matches!(nexus.command, Command::Serve(_));
+    let default = if quiet { "error" } else { "info" };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(io::stderr().is_terminal() && colours_wanted())
+        .with_writer(io::stderr)
+        .init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            anstream::eprintln!("error: the runtime does not start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let ended = runtime.block_on(async {
+        match nexus.command {
+            Command::Serve(command) => command.run().await,
+            Command::Demo(command) => command.run().await,
+            Command::Invoke(command) => command.run().await,
+            Command::Token(command) => command.run(),
+            Command::Approve(command) => command.run().await,
+            Command::Status(command) => command.run().await,
+            Command::Redrive(command) => command.run().await,
+            Command::Doctor(command) => command.run().await,
+        }
+    });
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Complaint(text)) => {
+            anstream::eprintln!("error: {text}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a convention of terminals, read where the process begins"
+)]
+fn colours_wanted() -> bool {
+    std::env::var("NO_COLOR").is_ok_and(|v| !v.is_empty()) == false
+}

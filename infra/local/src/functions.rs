@@ -1,0 +1,47 @@
+//! Which functions there are: the names in the template, and the crates behind them.
+
+use nexus_engine::EnginePlatform;
+use nexus_handler::{Batch, Entry, Env, Function, HttpFunction, QueueFunction, SettingsError};
+
+/// Makes a function from a platform and its settings.
+pub type Make = fn(&(dyn EnginePlatform + 'static), &Env) -> Result<Entry, SettingsError>;
+
+/// All functions by name.
+pub const ALL: &[(&str, Make)] = &[
+    (nexus_ingest::Ingest::NAME, Entry::event::<Batch<nexus_ingest::Ingest>, dyn EnginePlatform>),
+    (nexus_tag::Tag::NAME, Entry::event::<Batch<nexus_tag::Tag>, dyn EnginePlatform>),
+    (
+        nexus_compose::Compose::NAME,
+        Entry::event::<Batch<nexus_compose::Compose>, dyn EnginePlatform>,
+    ),
+    (
+        nexus_translate::Translate::NAME,
+        Entry::event::<Batch<nexus_translate::Translate>, dyn EnginePlatform>,
+    ),
+    (
+        nexus_narrate::Narrate::NAME,
+        Entry::event::<Batch<nexus_narrate::Narrate>, dyn EnginePlatform>,
+    ),
+    (
+        nexus_animate::Animate::NAME,
+        Entry::event::<Batch<nexus_animate::Animate>, dyn EnginePlatform>,
+    ),
+    (
+        nexus_publish::Publish::NAME,
+        Entry::event::<Batch<nexus_publish::Publish>, dyn EnginePlatform>,
+    ),
+    (nexus_relay::Relay::NAME, Entry::event::<nexus_relay::Relay, dyn EnginePlatform>),
+    (
+        nexus_retention_sweep::RetentionSweep::NAME,
+        Entry::event::<nexus_retention_sweep::RetentionSweep, dyn EnginePlatform>,
+    ),
+    (
+        nexus_engine_api::EngineApi::NAME,
+        Entry::http::<nexus_engine_api::EngineApi, dyn EnginePlatform>,
+    ),
+];
+
+/// The function of that name.
+pub fn named(name: &str) -> Option<Make> {
+    ALL.iter().find(|(known, _)| *known == name).map(|(_, make)| *make)
+}

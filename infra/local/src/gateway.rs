@@ -1,0 +1,169 @@
+//! What stands before HTTP functions, as API Gateway's HTTP APIs do it: routes, the JWT authorizer, CORS,
+//! payload limits and time limits. Its own answers have API Gateway's shape: `{"message": …}`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, on};
+use nexus_core::Claims;
+use nexus_kernel::Ambient;
+use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer, ExposeHeaders};
+
+use crate::issuer::Issuer;
+use crate::running::{CallError, MAX_PAYLOAD, Running};
+use crate::template::plan::{Api, Auth, Authorizer, Cors};
+
+/// The longest that API Gateway waits for a function.
+const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A route of an API.
+pub struct Route {
+    /// The method; HEAD is a route of its own.
+    pub method: Method,
+    /// The path as AWS writes it.
+    pub path: String,
+    /// Who may pass.
+    pub auth: Auth,
+    /// Where it goes.
+    pub function: Arc<Running>,
+}
+
+/// What every route of an API checks by.
+#[derive(Clone)]
+struct Door {
+    api: Api,
+    issuer: Arc<Issuer>,
+    ambient: Ambient,
+}
+
+/// The router of an API.
+///
+/// # Errors
+/// A route's path or method that the router does not take.
+pub fn router(
+    api: &Api,
+    routes: Vec<Route>,
+    issuer: &Arc<Issuer>,
+    ambient: &Ambient,
+) -> Result<Router, String> {
+    let door = Door { api: api.clone(), issuer: Arc::clone(issuer), ambient: ambient.clone() };
+    let mut router = Router::new();
+    for route in routes {
+        let path = route.path.replace("+}", "}").replace("{proxy}", "{*proxy}");
+        let filter = MethodFilter::try_from(route.method.clone()).map_err(|e| e.to_string())?;
+        let (door, route) = (door.clone(), Arc::new(route));
+        let handler = move |request: Request| {
+            let (door, route) = (door.clone(), Arc::clone(&route));
+            async move { door.pass(&route, request).await }
+        };
+        router = router.route(&path, on(filter, handler));
+    }
+    let missing = || async { message(StatusCode::NOT_FOUND, "Not Found") };
+    let router = router.fallback(missing).method_not_allowed_fallback(missing);
+    Ok(match &api.cors {
+        Some(cors) => router.layer(cors_layer(cors)),
+        None => router,
+    })
+}
+
+impl Door {
+    async fn pass(&self, route: &Route, mut request: Request) -> Response {
+        // A GET route of an HTTP API answers no HEAD.
+        if *request.method() != route.method {
+            return message(StatusCode::NOT_FOUND, "Not Found");
+        }
+        // Only the entrance puts claims into a request.
+        request.extensions_mut().remove::<Claims>();
+        match &route.auth {
+            Auth::None => {}
+            Auth::Jwt(name) => match self.claims(name, request.headers()) {
+                Some(claims) => {
+                    request.extensions_mut().insert(claims);
+                }
+                None => {
+                    let mut refused = message(StatusCode::UNAUTHORIZED, "Unauthorized");
+                    refused
+                        .headers_mut()
+                        .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+                    return refused;
+                }
+            },
+            Auth::Function(_) => {
+                return message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error");
+            }
+        }
+        let (parts, body) = request.into_parts();
+        let Ok(body) = axum::body::to_bytes(body, MAX_PAYLOAD).await else {
+            return message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
+        };
+        let request = Request::from_parts(parts, Body::from(body));
+        let answer =
+            tokio::time::timeout(INTEGRATION_TIMEOUT, route.function.request(request)).await;
+        let response = match answer {
+            Ok(Ok(response)) => response,
+            Err(_) | Ok(Err(CallError::TimedOut(..))) => {
+                return message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable");
+            }
+            Ok(Err(error)) => {
+                tracing::error!(function = %route.function.name, "{error}");
+                return message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error");
+            }
+        };
+        let (parts, body) = response.into_parts();
+        match axum::body::to_bytes(body, MAX_PAYLOAD).await {
+            Ok(body) => Response::from_parts(parts, Body::from(body)),
+            Err(_) => message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"),
+        }
+    }
+
+    fn claims(&self, authorizer: &str, headers: &HeaderMap) -> Option<Claims> {
+        let Some(Authorizer::Jwt { audience, .. }) = self.api.authorizers.get(authorizer) else {
+            return None;
+        };
+        let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+        let token = value.strip_prefix("Bearer ").unwrap_or(value);
+        self.issuer.check(token.trim(), audience, self.ambient.now())
+    }
+}
+
+/// An answer of the gateway itself.
+fn message(status: StatusCode, text: &'static str) -> Response {
+    (status, axum::Json(serde_json::json!({ "message": text }))).into_response()
+}
+
+fn cors_layer(cors: &Cors) -> CorsLayer {
+    let any = |list: &[String]| list.iter().any(|v| v == "*");
+    let values = |list: &[String]| {
+        list.iter().filter_map(|v| HeaderValue::from_str(v).ok()).collect::<Vec<_>>()
+    };
+    let names = |list: &[String]| {
+        list.iter().filter_map(|v| v.parse::<HeaderName>().ok()).collect::<Vec<_>>()
+    };
+    let methods = cors.methods.iter().filter_map(|m| m.parse::<Method>().ok()).collect::<Vec<_>>();
+    let mut layer = CorsLayer::new()
+        .allow_origin(if any(&cors.origins) {
+            AllowOrigin::any()
+        } else {
+            AllowOrigin::list(values(&cors.origins))
+        })
+        .allow_methods(if any(&cors.methods) {
+            AllowMethods::any()
+        } else {
+            AllowMethods::list(methods)
+        })
+        .allow_headers(if any(&cors.headers) {
+            AllowHeaders::any()
+        } else {
+            AllowHeaders::list(names(&cors.headers))
+        })
+        .expose_headers(ExposeHeaders::list(names(&cors.exposed)));
+    if let Some(age) = cors.max_age {
+        layer = layer.max_age(age);
+    }
+    layer
+}

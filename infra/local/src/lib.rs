@@ -1,0 +1,23 @@
+//! The one-machine host: reads `template.yaml`, wires what it finds, and runs the same functions that AWS Lambda
+//! runs in one process, on the embedded store and the offline engines.
+//!
+//! **Never here:** what a function does, an AWS SDK, the rules of a product.
+
+pub mod bucket_notices;
+pub mod cli;
+pub mod engines;
+pub mod feed;
+pub mod functions;
+pub mod gateway;
+pub mod home;
+pub mod host;
+pub mod invoke;
+pub mod issuer;
+pub mod metrics;
+mod platform;
+pub mod poller;
+pub mod running;
+pub mod schedule;
+pub mod serve;
+pub mod template;
+mod uploads;

@@ -1,0 +1,64 @@
+//! The Engine's platform on one machine: the embedded store, the offline engines, the local feed.
+
+use std::sync::Arc;
+
+use nexus_core::{Blobs, QueueAddress, Queues, Sender, Table};
+use nexus_engine::copy::Copywriter;
+use nexus_engine::narration::Speech;
+use nexus_engine::platform::{Access, Area};
+use nexus_engine::publishing::Publisher;
+use nexus_engine::tagging::Labeller;
+use nexus_engine::translation::Translator;
+use nexus_engine::{EnginePlatform, Hop};
+use nexus_kernel::Ambient;
+
+use crate::engines::Engines;
+use crate::feed::Feed;
+
+/// The parts of one machine.
+pub(crate) struct LocalPlatform {
+    pub(crate) ambient: Ambient,
+    pub(crate) table: Arc<dyn Table>,
+    pub(crate) blobs: Arc<dyn Blobs>,
+    pub(crate) queues: Arc<dyn Queues>,
+    pub(crate) engines: Engines,
+    pub(crate) feed: Feed,
+}
+
+impl EnginePlatform for LocalPlatform {
+    fn ambient(&self) -> Ambient {
+        self.ambient.clone()
+    }
+
+    fn table(&self, _: Access) -> Arc<dyn Table> {
+        Arc::clone(&self.table)
+    }
+
+    fn blobs(&self, _: &[(Area, Access)]) -> Arc<dyn Blobs> {
+        Arc::clone(&self.blobs)
+    }
+
+    fn sender(&self, _: Hop, address: QueueAddress) -> Sender {
+        Sender::new(Arc::clone(&self.queues), address)
+    }
+
+    fn labeller(&self) -> Arc<dyn Labeller> {
+        Arc::clone(&self.engines.labeller)
+    }
+
+    fn copywriter(&self) -> Arc<dyn Copywriter> {
+        Arc::clone(&self.engines.copywriter)
+    }
+
+    fn translator(&self) -> Option<Arc<dyn Translator>> {
+        self.engines.translator.clone()
+    }
+
+    fn speech(&self) -> Arc<dyn Speech> {
+        Arc::clone(&self.engines.speech)
+    }
+
+    fn publishers(&self) -> Vec<Arc<dyn Publisher>> {
+        vec![Arc::new(self.feed.clone())]
+    }
+}

@@ -1,0 +1,176 @@
+//! The host on the system's clock: pollers, schedules and listeners, until it is told to stop.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nexus_kernel::Timestamp;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::home::Link;
+use crate::host::{Due, Host};
+use crate::poller::Poller;
+
+/// How long a poller waits for a message of another process before it looks.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How long work in progress may take after the host was told to stop; messages that are not done come again.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// The listeners of a host, bound before it starts so that a taken port is told at once.
+pub struct Listeners {
+    /// The host's own pages.
+    pub house: TcpListener,
+    /// The APIs of the template by logical id.
+    pub apis: Vec<(String, TcpListener)>,
+}
+
+impl Listeners {
+    /// The host's own pages at `port`, the APIs behind it, all on loopback. Port 0 takes free ones.
+    ///
+    /// # Errors
+    /// A port is taken.
+    pub async fn bind(port: u16, apis: impl IntoIterator<Item = String>) -> io::Result<Self> {
+        let bind =
+            async |port: u16| TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], port))).await;
+        let house = bind(port).await?;
+        let mut bound = Vec::new();
+        for (offset, api) in (1u16..).zip(apis) {
+            let next = if port == 0 { 0 } else { port.saturating_add(offset) };
+            bound.push((api, bind(next).await?));
+        }
+        Ok(Self { house, apis: bound })
+    }
+
+    /// Where a person finds what.
+    pub fn links(&self) -> io::Result<Vec<Link>> {
+        let house = self.house.local_addr()?;
+        let link = |href: String, name: &str, about: &str| Link {
+            href,
+            name: name.into(),
+            about: about.into(),
+        };
+        let mut links = vec![link(
+            format!("http://{house}/feed"),
+            "The local feed",
+            "What was published, as a person would see it.",
+        )];
+        for (api, listener) in &self.apis {
+            let at = listener.local_addr()?;
+            links.push(link(
+                format!("http://{at}/openapi.json"),
+                api,
+                "The API, described in OpenAPI 3.1.",
+            ));
+        }
+        links.push(link(
+            format!("http://{house}/health"),
+            "Health",
+            "`ok` while the store answers.",
+        ));
+        links.push(link(
+            format!("http://{house}/metrics"),
+            "Metrics",
+            "Calls and queues, for Prometheus.",
+        ));
+        links.push(link(
+            format!("http://{house}/.well-known/jwks.json"),
+            "Keys",
+            "The public key of the local token issuer.",
+        ));
+        Ok(links)
+    }
+}
+
+impl Host {
+    /// Runs until `stop` is cancelled, then lets work in progress end.
+    ///
+    /// # Errors
+    /// A listener failed.
+    pub async fn serve(
+        self: Arc<Self>,
+        listeners: Listeners,
+        stop: CancellationToken,
+    ) -> io::Result<()> {
+        let links = listeners.links()?;
+        let mut tasks = JoinSet::new();
+        for poller in &self.pollers {
+            for _ in 0..poller.concurrency {
+                tasks.spawn(poll(Arc::clone(&self), Arc::clone(poller), stop.clone()));
+            }
+        }
+        for due in &self.schedules {
+            tasks.spawn(keep_schedule(Arc::clone(&self), Arc::clone(due), stop.clone()));
+        }
+        let mut servers = JoinSet::new();
+        let mut server = |listener: TcpListener, router: axum::Router| {
+            let stop = stop.clone();
+            servers.spawn(async move {
+                axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+            });
+        };
+        for (id, listener) in listeners.apis {
+            if let Some((_, router)) = self.apis().find(|(api, _)| *api == id) {
+                server(listener, router.clone());
+            }
+        }
+        server(listeners.house, self.house(links));
+        stop.cancelled().await;
+        let ended = async {
+            while tasks.join_next().await.is_some() {}
+            while servers.join_next().await.is_some() {}
+        };
+        if tokio::time::timeout(GRACE, ended).await.is_err() {
+            tracing::warn!(
+                "work in progress took too long to end; it is taken up again at the next start"
+            );
+        }
+        Ok(())
+    }
+}
+
+async fn poll(host: Arc<Host>, poller: Arc<Poller>, stop: CancellationToken) {
+    let mut arrivals = host.store.arrivals();
+    while !stop.is_cancelled() {
+        // Seen before looking, so that a message sent in between wakes.
+        arrivals.mark_unchanged();
+        match poller.once(&*host.queues).await {
+            Ok(0) => {}
+            Ok(_) => continue,
+            Err(error) => tracing::error!(queue = %poller.queue, %error, "a queue does not answer"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = tokio::time::timeout(LOOK_EVERY, arrivals.changed()) => {}
+        }
+    }
+}
+
+async fn keep_schedule(host: Arc<Host>, due: Arc<Due>, stop: CancellationToken) {
+    let mut last = host.ambient.now();
+    while let Some(next) = due.expression.next_after(last, &due.zone) {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = until(&host, next) => {}
+        }
+        // What failed was logged and counted; the next run tries again.
+        due.function.call(due.event.as_bytes(), None).await.ok();
+        last = next.max(host.ambient.now());
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "on the system's clock, waiting is sleeping")]
+async fn until(host: &Host, moment: Timestamp) {
+    // In short steps: a machine that slept, or whose clock was set, is not late by more than a step.
+    loop {
+        let left = moment.duration_since(host.ambient.now());
+        match Duration::try_from(left) {
+            Ok(left) if !left.is_zero() => {
+                tokio::time::sleep(left.min(Duration::from_secs(10))).await
+            }
+            _ => return,
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Words without a model: phrases that people wrote, in English and Spanish side by side, filled with what the tenant
+//! told of the business and the product.
+//!
+//! A phrase is chosen by line of business, tone and the brief's seed: the same brief with the same seed gives the same
+//! words, in both languages. A tenant's words are values: they are set into phrases and never read as one.
+//!
+//! **Never here:** a claim that nobody made. Of the product stands only what the merchant wrote, of the picture only
+//! what its labels carry. Phrases hold no digits, and no article or verb that would depend on a name's gender or number.
+
+mod dictionary;
+mod merchant;
+mod niche;
+mod phrases;
+mod post;
+mod tone;
+
+use async_trait::async_trait;
+use nexus_engine::copy::{Brief, Copy, Copywriter, Written};
+use nexus_kernel::Failure;
+
+use dictionary::Dictionary;
+use phrases::Phrases;
+use post::Post;
+
+/// Writes from templates.
+#[derive(Debug)]
+pub struct TemplateCopywriter {
+    phrases: Phrases,
+    dictionary: Dictionary,
+}
+
+impl TemplateCopywriter {
+    /// Reads the templates that were compiled in.
+    ///
+    /// # Errors
+    /// One of them is not well formed, which the tests would have shown.
+    pub fn new() -> Result<Self, Failure> {
+        Ok(Self { phrases: Phrases::read()?, dictionary: Dictionary::read()? })
+    }
+}
+
+#[async_trait]
+impl Copywriter for TemplateCopywriter {
+    fn engine(&self) -> String {
+        "template 1".to_owned()
+    }
+
+    async fn write(&self, brief: &Brief) -> Result<Written, Failure> {
+        let post = Post::about(brief, &self.phrases, &self.dictionary);
+        let (mut english, mut spanish) = (Copy::default(), Copy::default());
+        english.hashtags = post.hashtags();
+        english.video_prompt = post.video_prompt();
+        spanish.hashtags.clone_from(&english.hashtags);
+        spanish.video_prompt.clone_from(&english.video_prompt);
+        for network in &brief.networks {
+            let caption = post.caption(*network, &english.hashtags);
+            english.captions.insert(*network, caption.en);
+            spanish.captions.insert(*network, caption.es);
+        }
+        let description = post.description();
+        (english.description, spanish.description) = (description.en, description.es);
+        (english.script, spanish.script) = post.script().into_iter().map(|s| (s.en, s.es)).unzip();
+        Ok(Written { copy: english, paired: Some(spanish) })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,255 @@
+//! Engines that pretend: they give the same for the same, and write down what they were asked.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use nexus_core::Approved;
+use nexus_core::approval::Unsure;
+use nexus_core::effect::{Found, Outcome};
+use nexus_engine::copy::{Brief, Copy, Copywriter, Written};
+use nexus_engine::media::MediaFacts;
+use nexus_engine::narration::{Speech, Spoken};
+use nexus_engine::publishing::{Network, PostPlan, Publisher};
+use nexus_engine::tagging::{Label, LabelKind, Labeller, Labels};
+use nexus_engine::translation::Translator;
+use nexus_kernel::{Digest, Failure, Language};
+
+/// What an engine was asked, in order.
+#[derive(Debug)]
+pub struct Calls<C>(Mutex<Vec<C>>);
+
+impl<C> Default for Calls<C> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<C: Clone> Calls<C> {
+    fn note(&self, call: C) {
+        lock(&self.0).push(call);
+    }
+
+    /// All of them.
+    pub fn all(&self) -> Vec<C> {
+        lock(&self.0).clone()
+    }
+}
+
+fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Sees a red loaf in every picture.
+#[derive(Debug, Default)]
+pub struct FakeLabeller {
+    /// The digests of the previews it was shown.
+    pub calls: Calls<Digest>,
+}
+
+#[async_trait]
+impl Labeller for FakeLabeller {
+    fn engine(&self) -> String {
+        "fake labeller".into()
+    }
+
+    async fn label(&self, preview: Bytes, facts: &MediaFacts) -> Result<Labels, Failure> {
+        self.calls.note(Digest::of(&preview));
+        let label = |name: &str, kind, source: &str| Label {
+            name: name.into(),
+            kind,
+            confidence: 0.9,
+            source: source.into(),
+        };
+        let mut labels = vec![label("red", LabelKind::Colour, "fake")];
+        labels.extend(facts.keywords.iter().map(|k| label(k, LabelKind::Keyword, "embedded")));
+        Ok(Labels { labels, engine: self.engine() })
+    }
+}
+
+/// Writes plain sentences about the product, in both languages at once.
+#[derive(Debug, Default)]
+pub struct FakeCopywriter {
+    /// The briefs it was given.
+    pub calls: Calls<Brief>,
+}
+
+#[async_trait]
+impl Copywriter for FakeCopywriter {
+    fn engine(&self) -> String {
+        "fake copywriter".into()
+    }
+
+    async fn write(&self, brief: &Brief) -> Result<Written, Failure> {
+        self.calls.note(brief.clone());
+        let subject = brief.product.as_ref().map_or(&brief.voice.niche, |p| &p.name);
+        let business = &brief.voice.business_name;
+        let english =
+            copy(&brief.networks, &format!("{subject} at {business}."), "Come and see it.");
+        let spanish = copy(&brief.networks, &format!("{subject} en {business}."), "Ven a verlo.");
+        Ok(Written { copy: english, paired: Some(spanish) })
+    }
+}
+
+pub(crate) fn copy(networks: &[Network], about: &str, invitation: &str) -> Copy {
+    Copy {
+        captions: networks.iter().map(|n| (*n, about.to_owned())).collect::<BTreeMap<_, _>>(),
+        description: about.to_owned(),
+        hashtags: vec!["local".into(), "handmade".into()],
+        video_prompt: about.to_owned(),
+        script: vec![about.to_owned(), invitation.to_owned()],
+    }
+}
+
+/// Puts `es: ` before every text.
+#[derive(Debug, Default)]
+pub struct FakeTranslator {
+    /// The texts it was given.
+    pub calls: Calls<Vec<String>>,
+}
+
+#[async_trait]
+impl Translator for FakeTranslator {
+    fn engine(&self) -> String {
+        "fake translator".into()
+    }
+
+    fn is_rough(&self) -> bool {
+        true
+    }
+
+    async fn translate(&self, texts: &[&str], _: &[String]) -> Result<Vec<String>, Failure> {
+        self.calls.note(texts.iter().map(|t| (*t).to_owned()).collect());
+        Ok(texts.iter().map(|t| format!("es: {t}")).collect())
+    }
+}
+
+/// Gives silence: 50 ms for every character.
+#[derive(Debug, Default)]
+pub struct FakeSpeech {
+    /// What it was asked to say.
+    pub calls: Calls<(Language, String)>,
+    mute: Mutex<BTreeSet<Language>>,
+}
+
+impl FakeSpeech {
+    /// From now on there is no voice for this language.
+    pub fn mute(&self, language: Language) {
+        lock(&self.mute).insert(language);
+    }
+}
+
+#[async_trait]
+impl Speech for FakeSpeech {
+    fn engine(&self, language: Language) -> Option<String> {
+        (!lock(&self.mute).contains(&language)).then(|| "fake voice".into())
+    }
+
+    fn absence(&self, language: Language) -> String {
+        format!("There is no voice for {}.", language.own_name())
+    }
+
+    async fn say(&self, language: Language, sentence: &str) -> Result<Spoken, Failure> {
+        self.calls.note((language, sentence.to_owned()));
+        Ok(Spoken { audio: silence(sentence.chars().count()), extension: "wav" })
+    }
+}
+
+/// A WAV file (16 bit, one channel, 16 kHz) of so many twentieths of a second.
+fn silence(twentieths: usize) -> Bytes {
+    const RATE: u32 = 16_000;
+    let samples = u32::try_from(twentieths).unwrap_or(u32::MAX).saturating_mul(RATE / 20);
+    let length = samples.saturating_mul(2);
+    let mut wav = Vec::new();
+    wav.extend(b"RIFF");
+    wav.extend(length.saturating_add(36).to_le_bytes());
+    wav.extend(b"WAVEfmt ");
+    wav.extend(16u32.to_le_bytes());
+    wav.extend([1u16, 1].map(u16::to_le_bytes).concat());
+    wav.extend([RATE, RATE * 2].map(u32::to_le_bytes).concat());
+    wav.extend([2u16, 16].map(u16::to_le_bytes).concat());
+    wav.extend(b"data");
+    wav.extend(length.to_le_bytes());
+    wav.resize(wav.len() + length as usize, 0);
+    wav.into()
+}
+
+/// A post that reached the network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// The key that came with it.
+    pub key: String,
+    /// What was sent.
+    pub plan: PostPlan,
+    /// The digest of the video's bytes.
+    pub video: Digest,
+}
+
+/// A network that takes everything, unless it was told to answer otherwise.
+#[derive(Debug)]
+pub struct FakePublisher {
+    network: Network,
+    /// What reached it, whatever it answered.
+    pub published: Calls<Published>,
+    /// The keys that were looked up.
+    pub looked_up: Calls<String>,
+    outcomes: Mutex<VecDeque<Outcome>>,
+    findings: Mutex<VecDeque<Found>>,
+}
+
+impl FakePublisher {
+    /// For this network.
+    pub fn to(network: Network) -> Self {
+        Self {
+            network,
+            published: Calls::default(),
+            looked_up: Calls::default(),
+            outcomes: Mutex::default(),
+            findings: Mutex::default(),
+        }
+    }
+
+    /// Answers so to the next post that has no answer yet.
+    pub fn answer(&self, outcome: Outcome) {
+        lock(&self.outcomes).push_back(outcome);
+    }
+
+    /// Finds this at the next look that has no finding yet.
+    pub fn find(&self, found: Found) {
+        lock(&self.findings).push_back(found);
+    }
+}
+
+fn receipt(key: &str) -> (String, Option<String>) {
+    (format!("receipt-{key}"), Some(format!("https://network.example/{key}")))
+}
+
+#[async_trait]
+impl Publisher for FakePublisher {
+    fn network(&self) -> Network {
+        self.network
+    }
+
+    async fn publish(&self, approved: &Approved<PostPlan>, video: Bytes) -> Outcome {
+        let key = approved.idempotency_key();
+        let (plan, digest) = (approved.payload().clone(), Digest::of(&video));
+        self.published.note(Published { key: key.clone(), plan, video: digest });
+        lock(&self.outcomes).pop_front().unwrap_or_else(|| {
+            let (receipt, url) = receipt(&key);
+            Outcome::Done { receipt, url }
+        })
+    }
+
+    async fn look_up(&self, unsure: &Unsure<PostPlan>) -> Found {
+        let key = unsure.idempotency_key();
+        self.looked_up.note(key.clone());
+        lock(&self.findings).pop_front().unwrap_or_else(|| {
+            if !self.published.all().iter().any(|p| p.key == key) {
+                return Found::NotDone;
+            }
+            let (receipt, url) = receipt(&key);
+            Found::Done { receipt, url }
+        })
+    }
+}

@@ -1,0 +1,259 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use nexus_contract::START;
+use nexus_contract::memory::{MemoryBlobs, MemoryQueues, MemoryTable};
+use nexus_core::queues::{Message, QueueSettings};
+use nexus_core::table::{Item, Page};
+use nexus_core::{
+    BlobKey, Blobs, Envelope, Op, QueueAddress, Queues, Record, Scope, Sender, Table, records,
+};
+use nexus_engine::copy::Copywriter;
+use nexus_engine::narration::Speech;
+use nexus_engine::platform::{Access, Area};
+use nexus_engine::publishing::{Network, Publisher};
+use nexus_engine::tagging::Labeller;
+use nexus_engine::translation::Translator;
+use nexus_engine::{EnginePlatform, Hop};
+use nexus_handler::{Env, Invocation};
+use nexus_kernel::ambient::ManualClock;
+use nexus_kernel::{Ambient, Clock, Timestamp};
+use serde::de::DeserializeOwned;
+
+use crate::fakes::{FakeCopywriter, FakeLabeller, FakePublisher, FakeSpeech, FakeTranslator};
+
+/// After how many receives a message of the platform's queues is dead.
+const RECEIVES: u32 = 3;
+
+/// The Engine's platform in memory. Clones share everything; a fresh one shares nothing.
+#[derive(Clone)]
+pub struct MemoryPlatform {
+    clock: ManualClock,
+    ambient: Ambient,
+    /// The table, true and up to date.
+    pub table: MemoryTable,
+    /// The blobs.
+    pub blobs: MemoryBlobs,
+    /// The queues: each hop's under the hop's name, and its dead letters under the name and `-dead`.
+    pub queues: MemoryQueues,
+    /// Who labels photos.
+    pub labeller: Arc<FakeLabeller>,
+    /// Who writes words.
+    pub copywriter: Arc<FakeCopywriter>,
+    /// Who translates; `None` is nobody.
+    pub translator: Option<Arc<FakeTranslator>>,
+    /// Who speaks.
+    pub speech: Arc<FakeSpeech>,
+    /// Who carries posts to the feed.
+    pub publisher: Arc<FakePublisher>,
+    /// What functions get.
+    handed: (Arc<dyn Table>, Arc<dyn Blobs>, Arc<dyn Queues>),
+}
+
+impl fmt::Debug for MemoryPlatform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryPlatform").field("now", &self.now()).finish_non_exhaustive()
+    }
+}
+
+impl Default for MemoryPlatform {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl MemoryPlatform {
+    /// A platform whose clock shows [`START`] and whose chance follows from the seed 1.
+    pub fn new() -> Self {
+        let clock = ManualClock::at(START);
+        let shared: Arc<dyn Clock> = Arc::new(clock.clone());
+        let queues = Hop::ALL
+            .map(|hop| QueueSettings::plain(address(hop)).giving_up(RECEIVES, dead_letters(hop)));
+        let ambient = Ambient::seeded(Arc::clone(&shared), 1);
+        let table = MemoryTable::new(Arc::clone(&shared));
+        let blobs = MemoryBlobs::new(Arc::clone(&shared));
+        let queues = MemoryQueues::new(queues.into(), shared);
+        Self {
+            handed: (Arc::new(table.clone()), Arc::new(blobs.clone()), Arc::new(queues.clone())),
+            ambient,
+            table,
+            blobs,
+            queues,
+            labeller: Arc::default(),
+            copywriter: Arc::default(),
+            translator: None,
+            speech: Arc::default(),
+            publisher: Arc::new(FakePublisher::to(Network::Feed)),
+            clock,
+        }
+    }
+
+    /// The same platform, whose functions get the table in a wrapper: one that fails, or whose indexes lag.
+    #[must_use]
+    pub fn with_table(mut self, wrap: impl FnOnce(Arc<dyn Table>) -> Arc<dyn Table>) -> Self {
+        self.handed.0 = wrap(self.handed.0);
+        self
+    }
+
+    /// The same platform, whose functions get the blobs in a wrapper.
+    #[must_use]
+    pub fn with_blobs(mut self, wrap: impl FnOnce(Arc<dyn Blobs>) -> Arc<dyn Blobs>) -> Self {
+        self.handed.1 = wrap(self.handed.1);
+        self
+    }
+
+    /// The same platform, whose functions get the queues in a wrapper.
+    #[must_use]
+    pub fn with_queues(mut self, wrap: impl FnOnce(Arc<dyn Queues>) -> Arc<dyn Queues>) -> Self {
+        self.handed.2 = wrap(self.handed.2);
+        self
+    }
+
+    /// The settings that every function finds: where the queues are.
+    pub fn env(&self) -> Env {
+        Env::from_pairs(Hop::ALL.map(|hop| (hop.setting(), hop.name())))
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Lets so much time pass.
+    pub fn advance(&self, by: SignedDuration) {
+        self.clock.move_to(self.now().saturating_add(by).unwrap_or(Timestamp::MAX));
+    }
+
+    /// A call of a function that begins now and has 30 seconds.
+    pub fn invocation(&self) -> Invocation {
+        Invocation {
+            request_id: "request".into(),
+            trace: "trace".into(),
+            now: self.now(),
+            deadline: tokio::time::Instant::now() + Duration::from_secs(30),
+        }
+    }
+
+    /// Writes records, whatever stands there.
+    ///
+    /// # Panics
+    /// The table refuses them.
+    pub async fn put<R: Record>(&self, scope: &Scope, record: &R) {
+        self.commit(vec![records::write(scope, record)]).await;
+    }
+
+    /// Commits.
+    ///
+    /// # Panics
+    /// The table refuses it.
+    pub async fn commit(&self, ops: Vec<Op>) {
+        self.table.commit(ops, None).await.expect("the commit succeeds");
+    }
+
+    /// The record that stands where this one would.
+    ///
+    /// # Panics
+    /// The row cannot be read.
+    pub async fn load<R: Record>(&self, scope: &Scope, like: &R) -> Option<R> {
+        let found = records::load::<R>(&self.table, &like.key(scope), self.now()).await;
+        found.expect("the row can be read").map(|stored| stored.record)
+    }
+
+    /// Every row that stands, expired ones too, in the order of their keys.
+    ///
+    /// # Panics
+    /// The memory never fails.
+    pub async fn rows(&self) -> Vec<Item> {
+        let (mut rows, mut page) = (Vec::new(), Page::first(1_000));
+        loop {
+            let slice = self.table.scan(&page).await.expect("the memory answers");
+            rows.extend(slice.items);
+            match slice.next {
+                Some(next) => page = Page::after(1_000, Some(next)),
+                None => return rows,
+            }
+        }
+    }
+
+    /// Every blob that stands, in order.
+    ///
+    /// # Panics
+    /// The memory never fails.
+    pub async fn blob_keys(&self) -> Vec<BlobKey> {
+        let (mut keys, mut page) = (Vec::new(), Page::first(1_000));
+        loop {
+            let slice = self.blobs.list("", &page).await.expect("the memory answers");
+            keys.extend(slice.blobs.into_iter().map(|b| b.key));
+            match slice.next {
+                Some(next) => page = Page::after(1_000, Some(next)),
+                None => return keys,
+            }
+        }
+    }
+
+    /// What waits for a function, oldest first.
+    pub fn waiting(&self, hop: Hop) -> Vec<Message> {
+        self.queues.waiting(&address(hop))
+    }
+
+    /// What waits for a function, opened: whose it is and what it says.
+    ///
+    /// # Panics
+    /// A message says something else.
+    pub fn letters<M: DeserializeOwned>(&self, hop: Hop) -> Vec<(Scope, M)> {
+        let opened = self.waiting(hop).into_iter().map(|m| {
+            let (envelope, message) = Envelope::open(&m.body).expect("a message of this hop");
+            (*envelope.scope(), message)
+        });
+        opened.collect()
+    }
+}
+
+/// Where a hop's queue is.
+fn address(hop: Hop) -> QueueAddress {
+    QueueAddress(hop.name().to_owned())
+}
+
+fn dead_letters(hop: Hop) -> QueueAddress {
+    QueueAddress(format!("{}-dead", hop.name()))
+}
+
+impl EnginePlatform for MemoryPlatform {
+    fn ambient(&self) -> Ambient {
+        self.ambient.clone()
+    }
+
+    fn table(&self, _: Access) -> Arc<dyn Table> {
+        Arc::clone(&self.handed.0)
+    }
+
+    fn blobs(&self, _: &[(Area, Access)]) -> Arc<dyn Blobs> {
+        Arc::clone(&self.handed.1)
+    }
+
+    fn sender(&self, _: Hop, address: QueueAddress) -> Sender {
+        Sender::new(Arc::clone(&self.handed.2), address)
+    }
+
+    fn labeller(&self) -> Arc<dyn Labeller> {
+        Arc::clone(&self.labeller) as _
+    }
+
+    fn copywriter(&self) -> Arc<dyn Copywriter> {
+        Arc::clone(&self.copywriter) as _
+    }
+
+    fn translator(&self) -> Option<Arc<dyn Translator>> {
+        self.translator.as_ref().map(|t| Arc::clone(t) as _)
+    }
+
+    fn speech(&self) -> Arc<dyn Speech> {
+        Arc::clone(&self.speech) as _
+    }
+
+    fn publishers(&self) -> Vec<Arc<dyn Publisher>> {
+        vec![Arc::clone(&self.publisher) as _]
+    }
+}

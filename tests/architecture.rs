@@ -1,0 +1,152 @@
+//! The arrows between the rooms, and what each room never holds. Most of it the crates make impossible; this walks
+//! the rest.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
+
+use crate::sources;
+
+fn metadata() -> Metadata {
+    MetadataCommand::new().manifest_path(sources::root().join("Cargo.toml")).other_options(["--offline".to_owned()]).exec().unwrap()
+}
+
+/// The workspace crates that a workspace crate depends on, without the optional ones and without tests'.
+fn arrows(metadata: &Metadata) -> BTreeMap<String, BTreeSet<String>> {
+    let ours: BTreeSet<String> = metadata.workspace_packages().iter().map(|p| p.name.to_string()).collect();
+    let of = |p: &&cargo_metadata::Package| {
+        let deps = p.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal && !d.optional);
+        (p.name.to_string(), deps.map(|d| d.name.clone()).filter(|n| ours.contains(n)).collect())
+    };
+    metadata.workspace_packages().iter().map(of).collect()
+}
+
+#[test]
+fn each_room_depends_only_on_the_rooms_it_may() {
+    let metadata = metadata();
+    let arrows = arrows(&metadata);
+    let functions: BTreeSet<String> = metadata
+        .workspace_packages()
+        .iter()
+        .filter(|p| p.manifest_path.as_str().contains("/functions/"))
+        .map(|p| p.name.to_string())
+        .collect();
+    let allowed = |room: &str| -> Option<Vec<&str>> {
+        Some(match room {
+            "nexus-kernel" => vec![],
+            "nexus-core" => vec!["nexus-kernel"],
+            "nexus-engine" | "nexus-handler" | "nexus-embedded" | "nexus-contract" | "nexus-aws" => vec!["nexus-kernel", "nexus-core"],
+            "nexus-media" => vec![],
+            "nexus-offline" => vec!["nexus-kernel", "nexus-core", "nexus-engine", "nexus-media"],
+            "nexus-lambda" => vec!["nexus-kernel", "nexus-core", "nexus-handler"],
+            "nexus-testkit" => vec!["nexus-kernel", "nexus-core", "nexus-engine", "nexus-handler", "nexus-contract"],
+            name if functions.contains(name) => {
+                vec!["nexus-kernel", "nexus-core", "nexus-engine", "nexus-handler", "nexus-media"]
+            }
+            _ => return None,
+        })
+    };
+    let mut wrong = Vec::new();
+    for (room, to) in &arrows {
+        let Some(allowed) = allowed(room) else { continue };
+        wrong.extend(to.iter().filter(|t| !allowed.contains(&t.as_str())).map(|t| format!("{room} → {t}")));
+    }
+    assert!(wrong.is_empty(), "arrows that must not be: {wrong:?}");
+}
+
+/// All crates that a crate needs to be built, as cargo resolves them.
+fn tree(package: &str, more: &[&str]) -> String {
+    let out = Command::new(env!("CARGO"))
+        .current_dir(sources::root())
+        .args(["tree", "--offline", "-p", package, "-e", "normal", "--prefix", "none"])
+        .args(more)
+        .output()
+        .unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8(out.stdout).unwrap()
+}
+
+fn has(tree: &str, name: &str) -> bool {
+    tree.lines().any(|line| line.split(' ').next() == Some(name))
+}
+
+#[test]
+fn the_host_compiles_no_aws_sdk() {
+    let tree = tree("nexus-local", &[]);
+    let sdk: Vec<&str> = tree.lines().filter(|l| l.starts_with("aws-sdk") || l.starts_with("aws-config")).collect();
+    assert!(sdk.is_empty(), "{sdk:?}");
+    assert!(has(&tree, "rusqlite"), "the question is asked of the right crate");
+}
+
+#[test]
+fn the_rules_know_no_runtime_no_http_and_no_sdk() {
+    for room in ["nexus-kernel", "nexus-core", "nexus-engine"] {
+        let tree = tree(room, &[]);
+        for stranger in ["tokio", "reqwest", "axum", "hyper", "lambda_runtime", "rusqlite", "aws-config"] {
+            assert!(!has(&tree, stranger), "{room} needs {stranger}");
+        }
+    }
+}
+
+#[test]
+fn functions_know_no_adapter() {
+    for package in metadata().workspace_packages().iter().filter(|p| p.manifest_path.as_str().contains("/functions/")) {
+        let tree = tree(&package.name, &["--no-default-features"]);
+        for stranger in ["nexus-embedded", "nexus-aws", "nexus-offline", "nexus-lambda", "rusqlite", "lambda_runtime"] {
+            assert!(!has(&tree, stranger), "{} needs {stranger}", package.name);
+        }
+    }
+}
+
+/// Where a word may stand outside tests: a prefix of the file's path.
+const WORDS: &[(&str, &[&str])] = &[
+    // Keys are formed from a scope, the directory or a sweep.
+    ("Key::stored(", &["shared/core/", "shared/embedded/", "shared/aws/", "shared/contract/"]),
+    ("BlobKey::stored(", &["shared/core/", "shared/embedded/", "shared/aws/", "shared/contract/", "shared/handler/src/s3_notice.rs", "infra/local/src/"]),
+    // Claims are made by an entrance that has checked a token.
+    ("Claims {", &["shared/core/src/scope.rs", "shared/lambda/src/claims.rs", "infra/local/src/issuer.rs", "shared/testkit/"]),
+    // A message is opened where batches are read.
+    ("Envelope::open", &["shared/core/src/envelope.rs", "shared/handler/src/batch.rs", "shared/testkit/"]),
+    // Only functions that sweep begin a sweep.
+    ("Sweep::begin", &["shared/core/src/sweep.rs", "functions/relay/", "functions/retention-sweep/"]),
+    // The process's environment is read where a process begins.
+    ("std::env::var", &["infra/local/src/cli/mod.rs", "shared/lambda/src/start.rs"]),
+];
+
+#[test]
+fn some_words_stand_only_in_their_rooms() {
+    let mut wrong = Vec::new();
+    for (file, text) in sources::rust_files() {
+        let is_test = file.contains("/tests/") || file.ends_with("tests.rs") || file.starts_with("tests/") || file.starts_with("bench/");
+        if is_test {
+            continue;
+        }
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for (word, rooms) in WORDS {
+            let word_is_there = code.lines().any(|line| {
+                let line = line.trim_start();
+                !line.starts_with("//") && line.match_indices(word).any(|(at, _)| {
+                    // `BlobKey::stored` is not `Key::stored`.
+                    !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_')
+                })
+            });
+            if word_is_there && !rooms.iter().any(|room| file.starts_with(room)) {
+                wrong.push(format!("{file}: {word}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn every_crate_says_what_it_is_for() {
+    for package in metadata().workspace_packages() {
+        let description = package.description.clone().unwrap_or_default();
+        assert!(!description.is_empty(), "{} has no description", package.name);
+        let lib = package.targets.iter().find(|t| t.is_lib());
+        let Some(lib) = lib else { continue };
+        let text = std::fs::read_to_string(&lib.src_path).unwrap();
+        assert!(text.starts_with("//! "), "{} does not say in its first line what it is for", package.name);
+    }
+}

@@ -1,0 +1,1 @@
+//! Holds nothing: the tests of this package are about the house as a whole.

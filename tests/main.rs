@@ -1,0 +1,8 @@
+//! What holds for the house as a whole: its architecture, its promises, and journeys through the one-machine host.
+
+mod architecture;
+mod journeys;
+mod kill;
+mod promises;
+mod sources;
+mod stage;
