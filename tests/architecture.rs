@@ -9,7 +9,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 use crate::sources;
 
 fn metadata() -> Metadata {
-    MetadataCommand::new().manifest_path(sources::root().join("Cargo.toml")).other_options(["--offline".to_owned()]).exec().unwrap()
+    MetadataCommand::new().manifest_path(sources::root().join("Cargo.toml")).no_deps().exec().unwrap()
 }
 
 /// The workspace crates that a workspace crate depends on, without the optional ones and without tests'.

@@ -133,12 +133,18 @@ impl Animate {
             self.fetch(clean, &clip).await?;
             return Ok(vec![Shot { source: Source::Clip(clip), keep_sound: false }]);
         }
+        // A rendition that fills its frame shows the photo closest; one that is fitted holds a blurred cover of its
+        // own, which the film makes itself from the whole photo.
+        let filled = media.renditions.iter().filter(|r| !r.fitted && r.height >= r.width).map(|r| &r.blob);
+        let stills: Vec<&NamedBlob> = filled.chain(&media.preview).collect();
         let mut shots = Vec::new();
-        for (at, rendition) in media.renditions.iter().enumerate() {
+        for (at, blob) in stills.into_iter().enumerate() {
             let still = folder.join(format!("still-{at}.jpg"));
-            self.fetch(&rendition.blob, &still).await?;
+            self.fetch(blob, &still).await?;
             shots.push(Shot { source: Source::Still(still), keep_sound: false });
         }
+        // Three shots at least: the same still moves another way in each.
+        let shots: Vec<Shot> = shots.iter().cycle().take(shots.len().max(3)).cloned().collect();
         Ok(shots)
     }
 

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use nexus_engine::copy::Copywriter;
-use nexus_engine::narration::Speech;
+use nexus_engine::narration::{Speech, Spoken};
 use nexus_engine::tagging::Labeller;
 use nexus_engine::translation::Translator;
 use nexus_kernel::{Failure, Language};
@@ -127,5 +128,30 @@ impl Engines {
             settings.insert("FFMPEG".to_owned(), text(ffmpeg.program()));
         }
         settings
+    }
+}
+
+/// No voice at all: what drafts are like where none is installed.
+pub fn silent() -> impl Speech {
+    Silent
+}
+
+struct Silent;
+
+#[async_trait]
+impl Speech for Silent {
+    fn engine(&self, _: Language) -> Option<String> {
+        None
+    }
+
+    fn absence(&self, language: Language) -> String {
+        format!(
+            "No {} voice is installed: the video has captions and no voice.",
+            language.own_name()
+        )
+    }
+
+    async fn say(&self, _: Language, _: &str) -> Result<Spoken, Failure> {
+        Err(Failure::unavailable("No voice is installed."))
     }
 }

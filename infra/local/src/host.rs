@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -90,10 +90,27 @@ pub enum StartError {
 
 /// A schedule and its function.
 pub(crate) struct Due {
-    pub(crate) expression: Expression,
-    pub(crate) zone: TimeZone,
-    pub(crate) event: String,
-    pub(crate) function: Arc<Running>,
+    expression: Expression,
+    zone: TimeZone,
+    event: String,
+    function: Arc<Running>,
+    /// When it was last due; at first, when the host started. A rate counts from here.
+    last: Mutex<Timestamp>,
+}
+
+impl Due {
+    /// When it is due next, if ever again.
+    pub(crate) fn next(&self) -> Option<Timestamp> {
+        let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        self.expression.next_after(last, &self.zone)
+    }
+
+    /// Does what is due at this moment.
+    pub(crate) async fn run(&self, at: Timestamp) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = at;
+        // What failed was logged and counted; the next run tries again.
+        self.function.call(self.event.as_bytes(), None).await.ok();
+    }
 }
 
 /// Everything that the template names, wired.
@@ -166,7 +183,8 @@ impl Host {
             ambient: ambient.clone(),
             scratch,
         };
-        let (pollers, schedules) = (pollers(&plan, &functions), schedules(&plan, &functions));
+        let (pollers, schedules) =
+            (pollers(&plan, &functions), schedules(&plan, &functions, ambient.now()));
         let host = Self {
             plan,
             ambient,
@@ -261,10 +279,7 @@ impl Host {
 
     /// The schedules: the function's name, the expression, and when it is next due.
     pub fn schedule_status(&self) -> impl Iterator<Item = (&str, &str, Option<Timestamp>)> {
-        let now = self.ambient.now();
-        self.schedules.iter().map(move |s| {
-            (s.function.name.as_str(), s.expression.as_str(), s.expression.next_after(now, &s.zone))
-        })
+        self.schedules.iter().map(|s| (s.function.name.as_str(), s.expression.as_str(), s.next()))
     }
 
     /// The host's own pages: front page, feed, signed addresses, health, metrics, keys, the invoke call.
@@ -306,23 +321,10 @@ impl Host {
         let by = jiff::SignedDuration::try_from(by).unwrap_or_default();
         let end = self.ambient.now().saturating_add(by).unwrap_or(Timestamp::MAX);
         loop {
-            let now = self.ambient.now();
-            let next = self
-                .schedules
-                .iter()
-                .filter_map(|s| Some((s.expression.next_after(now, &s.zone)?, s)));
-            let next =
-                next.filter(|(at, _)| *at <= end).min_by_key(|(at, _)| *at).map(|(at, _)| at);
+            let next = self.schedules.iter().filter_map(|s| s.next()).filter(|at| *at <= end).min();
             clock.move_to(next.unwrap_or(end));
-            if let Some(at) = next {
-                for due in self
-                    .schedules
-                    .iter()
-                    .filter(|s| s.expression.next_after(now, &s.zone) == Some(at))
-                {
-                    // What failed was logged and counted; the next run tries again.
-                    due.function.call(due.event.as_bytes(), None).await.ok();
-                }
+            for due in self.schedules.iter().filter(|s| next.is_some() && s.next() == next) {
+                due.run(self.ambient.now()).await;
             }
             self.run_until_idle().await?;
             if next.is_none() {
@@ -512,7 +514,11 @@ fn pollers(plan: &Plan, functions: &BTreeMap<String, Arc<Running>>) -> Vec<Arc<P
     pollers
 }
 
-fn schedules(plan: &Plan, functions: &BTreeMap<String, Arc<Running>>) -> Vec<Arc<Due>> {
+fn schedules(
+    plan: &Plan,
+    functions: &BTreeMap<String, Arc<Running>>,
+    now: Timestamp,
+) -> Vec<Arc<Due>> {
     let mut schedules = Vec::new();
     for (function, trigger) in triggers(plan, functions) {
         let Trigger::Schedule { expression, zone, input, enabled: true, service } = trigger else {
@@ -535,6 +541,7 @@ fn schedules(plan: &Plan, functions: &BTreeMap<String, Arc<Running>>) -> Vec<Arc
             zone: TimeZone::get(zone).unwrap_or(TimeZone::UTC),
             event,
             function,
+            last: Mutex::new(now),
         }));
     }
     schedules

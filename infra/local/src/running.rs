@@ -3,6 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::http::{Request, Response};
 use futures::FutureExt;
@@ -72,20 +73,14 @@ impl Running {
         if event.len() > MAX_PAYLOAD {
             return Err(CallError::TooLarge("event"));
         }
-        let request_id = self.ambient.ids.draw().to_string();
+        let at = self.invocation(trace);
         let work = async {
             match &self.entry {
-                Entry::Event(function) => {
-                    let at = Invocation {
-                        trace: trace.unwrap_or_else(|| request_id.clone()),
-                        request_id,
-                        now: self.ambient.now(),
-                        deadline: Instant::now() + self.timeout,
-                    };
-                    function.call(event, at).await
-                }
+                Entry::Event(function) => function.call(event, at).await,
                 Entry::Http(router) => {
-                    nexus_lambda::http::answer(router.clone(), event, &request_id).await
+                    let (request_id, router) =
+                        (at.request_id.clone(), router.clone().layer(Extension(at)));
+                    nexus_lambda::http::answer(router, event, &request_id).await
                 }
             }
         };
@@ -108,19 +103,30 @@ impl Running {
     ///
     /// # Errors
     /// It did not reply, or it is no HTTP function.
-    pub async fn request(&self, request: Request<Body>) -> Result<Response<Body>, CallError> {
+    pub async fn request(&self, mut request: Request<Body>) -> Result<Response<Body>, CallError> {
         let Entry::Http(router) = &self.entry else {
             return Err(CallError::Failed(Failure::bug(format!(
                 "{} answers no HTTP requests",
                 self.name
             ))));
         };
+        request.extensions_mut().insert(self.invocation(None));
         let answer = self.bounded(router.clone().oneshot(request)).await;
         self.count(answer.as_ref().err());
         answer.map(|answer| match answer {
             Ok(response) => response,
             Err(never) => match never {},
         })
+    }
+
+    fn invocation(&self, trace: Option<String>) -> Invocation {
+        let request_id = self.ambient.ids.draw().to_string();
+        Invocation {
+            trace: trace.unwrap_or_else(|| request_id.clone()),
+            request_id,
+            now: self.ambient.now(),
+            deadline: Instant::now() + self.timeout,
+        }
     }
 
     async fn bounded<T>(&self, work: impl Future<Output = T>) -> Result<T, CallError> {

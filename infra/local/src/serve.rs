@@ -149,15 +149,12 @@ async fn poll(host: Arc<Host>, poller: Arc<Poller>, stop: CancellationToken) {
 }
 
 async fn keep_schedule(host: Arc<Host>, due: Arc<Due>, stop: CancellationToken) {
-    let mut last = host.ambient.now();
-    while let Some(next) = due.expression.next_after(last, &due.zone) {
+    while let Some(next) = due.next() {
         tokio::select! {
             () = stop.cancelled() => return,
             () = until(&host, next) => {}
         }
-        // What failed was logged and counted; the next run tries again.
-        due.function.call(due.event.as_bytes(), None).await.ok();
-        last = next.max(host.ambient.now());
+        due.run(next.max(host.ambient.now())).await;
     }
 }
 

@@ -121,8 +121,11 @@ impl Faults {
         match self.next() {
             Fault::None => call.await,
             Fault::Before => Err(before("the call was made to fail".into())),
-            // An answer that was an error is as lost as any other.
-            Fault::After => call.await.and_then(|_| Err(after("the answer was made to be lost".into()))),
+            Fault::After => {
+                // An answer that was an error is as lost as any other.
+                drop(call.await);
+                Err(after("the answer was made to be lost".into()))
+            }
         }
     }
 }

@@ -125,7 +125,10 @@ pub async fn s01_a_message_is_received_as_it_was_sent(stand: &Stand) {
     let taken = stand.take(10).await;
     assert_eq!(taken.len(), 3);
     let sent: BTreeSet<_> = sent.iter().map(|m| (m.body.clone(), m.group.clone())).collect();
-    assert_eq!(taken.iter().map(|r| (r.body.clone(), r.group.clone())).collect::<BTreeSet<_>>(), sent);
+    assert_eq!(
+        taken.iter().map(|r| (r.body.clone(), r.group.clone())).collect::<BTreeSet<_>>(),
+        sent
+    );
     assert!(taken.iter().all(|r| r.receive_count == 1 && r.sent == START));
     let ids: BTreeSet<&str> = taken.iter().map(|r| r.id.as_str()).collect();
     assert_eq!(ids.len(), 3, "each has an id of its own");
@@ -252,6 +255,7 @@ pub async fn s03_an_outdated_receipt_changes_nothing(stand: &Stand) {
     stand.done(&[again]).await;
     stand.pair.pass(VISIBILITY);
     assert!(stand.is_empty().await);
+    assert_eq!(stand.depth(&stand.dead).await, Depth::default(), "deleted, not given up");
 }
 
 /// 3: what is no longer in hand is not hidden by its last holder.
@@ -267,7 +271,8 @@ pub async fn s03_a_message_visible_again_cannot_be_put_off(stand: &Stand) {
 pub async fn s03_a_foreign_receipt_is_no_error(stand: &Stand) {
     stand.send([message("1", "g")]).await;
     let taken = stand.take_one().await;
-    let foreign = ["", "x", "1", "-1", "1-1", "99999999999999999999-1", "日本-日本"].map(String::from);
+    let foreign =
+        ["", "x", "1", "-1", "1-1", "99999999999999999999-1", "日本-日本"].map(String::from);
     stand.pair.one.delete(&stand.queue, &foreign).await.unwrap();
     for receipt in &foreign {
         stand.pair.one.retry(&stand.queue, receipt, Duration::ZERO).await.unwrap();
@@ -281,7 +286,9 @@ pub async fn s03_a_foreign_receipt_is_no_error(stand: &Stand) {
 /// 4: to the very moment.
 pub async fn s04_a_delayed_message_waits(stand: &Stand) {
     let delayed = |body: &str, delay| Message { delay, ..message(body, "g") };
-    stand.send([delayed("late", MAX_DELAY), delayed("soon", seconds(10)), message("now", "g")]).await;
+    stand
+        .send([delayed("late", MAX_DELAY), delayed("soon", seconds(10)), message("now", "g")])
+        .await;
     assert_eq!(stand.take_one().await.body, "now");
     stand.pair.pass(Duration::from_millis(9_999));
     assert!(stand.is_empty().await);
@@ -432,7 +439,8 @@ pub async fn s09_depth_tells_where_the_messages_are(stand: &Stand) {
     stand.send((0..4).map(|n| message(&format!("{n}"), "g"))).await;
     stand.pair.pass(seconds(1));
     stand.send([Message { delay: seconds(60), ..message("late", "h") }]).await;
-    let at = |visible, in_flight, delayed| Depth { visible, in_flight, delayed, oldest: Some(START) };
+    let at =
+        |visible, in_flight, delayed| Depth { visible, in_flight, delayed, oldest: Some(START) };
     assert_eq!(depth().await, at(4, 0, 1));
     let taken = stand.take(3).await;
     assert_eq!(depth().await, at(1, 3, 1));

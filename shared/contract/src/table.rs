@@ -123,7 +123,8 @@ fn sorts(items: &[Item]) -> Vec<&str> {
 
 /// Keys that differ where encodings do: in bytes, in UTF-16 units, in normal form, by what LIKE takes for a wildcard.
 const SORTS: [&str; 14] = [
-    "!", "%", "A", "Z", "_", "a", "a\u{0}", "a\u{0}b", "aa", "e\u{301}", "é", "日本", "\u{ffff}", "😀",
+    "!", "%", "A", "Z", "_", "a", "a\u{0}", "a\u{0}b", "aa", "e\u{301}", "é", "日本", "\u{ffff}",
+    "😀",
 ];
 
 /// 1: all that a row has comes back, through both handles.
@@ -445,7 +446,10 @@ pub async fn s06_a_partition_is_read_in_order_page_by_page(stand: &Stand) {
         let up = all(&*stand.other, &Query::base("p"), limit).await;
         assert_eq!(sorts(&up), SORTS, "pages of {limit}");
         let down = all(&*stand.other, &Query::base("p").newest_first(), limit).await;
-        assert!(sorts(&down).into_iter().eq(SORTS.into_iter().rev()), "pages of {limit}, downwards");
+        assert!(
+            sorts(&down).into_iter().eq(SORTS.into_iter().rev()),
+            "pages of {limit}, downwards"
+        );
     }
     assert!(all(&*stand.one, &Query::base("nobody"), 3).await.is_empty());
 }
@@ -456,8 +460,7 @@ pub async fn s06_a_range_returns_what_lies_within(stand: &Stand) {
     let bounds = ["!", "A", "a", "a\u{0}", "b", "é", "日", "日本", "\u{ffff}", "😀", "\u{10ffff}"];
     for limit in [1, 3, 50] {
         for prefix in bounds.into_iter().chain(["", "%", "_"]) {
-            let expected: Vec<&str> =
-                SORTS.into_iter().filter(|s| s.starts_with(prefix)).collect();
+            let expected: Vec<&str> = SORTS.into_iter().filter(|s| s.starts_with(prefix)).collect();
             let query = Query::base("p").prefix(prefix);
             assert_eq!(sorts(&all(&*stand.other, &query, limit).await), expected, "{prefix:?}");
         }
@@ -573,9 +576,7 @@ pub async fn s07_an_index_returns_the_rows_with_an_entry(stand: &Stand) {
             let mut expected: Vec<(String, &Item)> =
                 rows.iter().filter_map(|i| Some((sort(i)?, i))).collect();
             expected.sort_by(|a, b| a.0.cmp(&b.0));
-            for query in
-                [Query::of(index, partition), Query::of(index, partition).newest_first()]
-            {
+            for query in [Query::of(index, partition), Query::of(index, partition).newest_first()] {
                 let found = all(&*stand.other, &query, limit).await;
                 let order: Vec<String> = found.iter().map(|i| sort(i).unwrap()).collect();
                 let wanted: Vec<String> = expected.iter().map(|(s, _)| s.clone()).collect();
@@ -595,10 +596,10 @@ pub async fn s07_an_index_returns_the_rows_with_an_entry(stand: &Stand) {
 
 /// 7: ranges and prefixes hold of the entries' sort keys.
 pub async fn s07_an_index_is_asked_by_range_and_prefix(stand: &Stand) {
-    let rows = SORTS.iter().enumerate().map(|(n, sort)| Item {
-        list: entry("l", sort),
-        ..row(&format!("{n}"), "s")
-    });
+    let rows = SORTS
+        .iter()
+        .enumerate()
+        .map(|(n, sort)| Item { list: entry("l", sort), ..row(&format!("{n}"), "s") });
     fill(&*stand.one, rows).await;
     stand.settle();
     let sort = |i: Item| i.list.unwrap().sort;
@@ -614,7 +615,8 @@ pub async fn s07_an_index_is_asked_by_range_and_prefix(stand: &Stand) {
 
 /// 7: an entry moves and goes with its row; an addition leaves it.
 pub async fn s07_an_index_follows_its_rows(stand: &Stand) {
-    let listed = |partition: &str, sort: &str| Item { list: entry(partition, sort), ..row("p", "s") };
+    let listed =
+        |partition: &str, sort: &str| Item { list: entry(partition, sort), ..row("p", "s") };
     let shown = async |partition: &str| {
         stand.settle();
         all(&*stand.other, &Query::of(Index::List, partition), 5).await
@@ -638,7 +640,8 @@ pub async fn s07_an_index_follows_its_rows(stand: &Stand) {
 
 /// 7: whatever an index shows, the base row is the truth, and a claim on it is won once.
 pub async fn s07_what_an_index_shows_is_claimed_once_on_the_base_row(stand: &Stand) {
-    let job = |n: usize| Item { due: entry("due", &format!("{n:02}")), ..row("job", &format!("{n}")) };
+    let job =
+        |n: usize| Item { due: entry("due", &format!("{n:02}")), ..row("job", &format!("{n}")) };
     fill(&*stand.one, (0..12).map(job)).await;
     let workers = stand.handles(4).map(|(_, table)| {
         tokio::spawn(async move {
@@ -660,8 +663,7 @@ pub async fn s07_what_an_index_shows_is_claimed_once_on_the_base_row(stand: &Sta
             won
         })
     });
-    let won: Vec<String> =
-        join_all(workers).await.into_iter().flat_map(Result::unwrap).collect();
+    let won: Vec<String> = join_all(workers).await.into_iter().flat_map(Result::unwrap).collect();
     let unique: BTreeSet<&String> = won.iter().collect();
     assert_eq!((won.len(), unique.len()), (12, 12), "each job once");
 }

@@ -1,4 +1,5 @@
 //! The in-memory adapters pass every suite; the wrappers pass what they must, and are as bad as they say.
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -102,7 +103,9 @@ mod table_with_stale_indexes {
         };
         stale.commit((0..60).map(change).collect(), None).await.unwrap();
         let shown = read().await.items;
-        let of = |rest: usize| shown.iter().filter(move |i| i.key.sk().parse::<usize>().unwrap() % 3 == rest);
+        let of = |rest: usize| {
+            shown.iter().filter(move |i| i.key.sk().parse::<usize>().unwrap() % 3 == rest)
+        };
         assert_eq!(of(0).count(), 20);
         assert!(of(0).any(|i| i.version == 1) && of(0).any(|i| i.version == 2), "some are late");
         assert!(of(1).count() > 0 && of(2).count() > 0, "some are ghosts");
@@ -123,9 +126,7 @@ mod flaky {
     use nexus_core::RecordKind;
     use nexus_core::blobs::{BlobError, BlobKey};
     use nexus_core::queues::{Message, QueueError};
-    use nexus_core::table::{
-        CommitError, CommitToken, Condition, Key, Op, StoreError, Table as _,
-    };
+    use nexus_core::table::{CommitError, CommitToken, Condition, Key, Op, StoreError, Table as _};
 
     use super::*;
 
@@ -134,7 +135,11 @@ mod flaky {
         nexus_contract::table_contract!(async || {
             let (inner, clock) = table();
             let one = Flaky::new(Arc::clone(&inner), Faults::none());
-            Pair::<dyn Table>::new(Arc::new(one), Arc::new(Flaky::new(inner, Faults::none())), clock)
+            Pair::<dyn Table>::new(
+                Arc::new(one),
+                Arc::new(Flaky::new(inner, Faults::none())),
+                clock,
+            )
         });
     }
 
@@ -242,4 +247,213 @@ mod flaky {
 async fn a_suite_runs_whole_for_who_wants_one_call() {
     nexus_contract::queues::suite(memory_queues).await;
     nexus_contract::blobs::suite(memory_blobs).await;
+}
+
+/// A suite that nothing fails is worth nothing: adapters that break one rule each, and the sentence that notices.
+mod broken {
+    use std::collections::HashMap;
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+    use nexus_contract::table;
+    use nexus_core::queues::{Depth, Message, QueueAddress, QueueError, Received};
+    use nexus_core::table::{
+        CommitError, CommitToken, Condition, Index, Item, Key, Op, Order, Page, Query, Slice,
+        StoreError,
+    };
+
+    use super::*;
+
+    #[derive(Clone, Copy, PartialEq, Debug)]
+    enum Rule {
+        TokensCount,
+        AllFailuresAreNamed,
+        PagesKeepTheirLimit,
+        OrderIsKept,
+        RangesEndIncluded,
+        AdditionsCountVersions,
+        ChecksAreHeeded,
+        ScansAreWhole,
+        VisibilityLasts,
+        ReceiptsOutdate,
+        DelaysAreKept,
+        RedriveCountsAnew,
+        SentencesAreKept,
+    }
+
+    /// The port, the rule it breaks, and the latest receipt of each message.
+    struct Broken<P: ?Sized>(Arc<P>, Rule, Arc<Mutex<HashMap<String, String>>>);
+
+    #[async_trait]
+    impl Table for Broken<dyn Table> {
+        async fn get(&self, key: &Key) -> Result<Option<Item>, StoreError> {
+            self.0.get(key).await
+        }
+
+        async fn query(&self, query: &Query, page: &Page) -> Result<Slice, StoreError> {
+            let (mut query, mut page) = (query.clone(), page.clone());
+            match self.1 {
+                Rule::PagesKeepTheirLimit => page.limit = page.limit.saturating_add(1),
+                Rule::OrderIsKept if query.index == Index::Base => query.order = Order::Ascending,
+                _ => {}
+            }
+            let end = match &query.range {
+                nexus_core::table::Range::Between(_, end) => Some(end.clone()),
+                _ => None,
+            };
+            let mut slice = self.0.query(&query, &page).await?;
+            if self.1 == Rule::RangesEndIncluded {
+                slice.items.retain(|i| Some(i.key.sk()) != end.as_deref());
+            }
+            Ok(slice)
+        }
+
+        async fn commit(
+            &self,
+            mut ops: Vec<Op>,
+            token: Option<&CommitToken>,
+        ) -> Result<(), CommitError> {
+            let token = token.filter(|_| self.1 != Rule::TokensCount);
+            if self.1 == Rule::ChecksAreHeeded {
+                for op in &mut ops {
+                    if let Op::Check { when, .. } = op {
+                        *when = Condition::Always;
+                    }
+                }
+            }
+            if let (Rule::AdditionsCountVersions, [Op::Add { key, delta, expires, .. }]) =
+                (self.1, ops.as_slice())
+                && let Ok(Some(item)) = self.0.get(key).await
+            {
+                let counter = item.counter.saturating_add(*delta);
+                let item = Item { counter, expires: *expires, ..item };
+                ops = vec![Op::Put { item, when: Condition::Always }];
+            }
+            match self.0.commit(ops, token).await {
+                Err(CommitError::Conditions(mut failed)) if self.1 == Rule::AllFailuresAreNamed => {
+                    failed.truncate(1);
+                    Err(CommitError::Conditions(failed))
+                }
+                outcome => outcome,
+            }
+        }
+
+        async fn scan(&self, page: &Page) -> Result<Slice, StoreError> {
+            let mut slice = self.0.scan(page).await?;
+            if self.1 == Rule::ScansAreWhole && slice.next.is_none() {
+                slice.items.pop();
+            }
+            Ok(slice)
+        }
+    }
+
+    #[async_trait]
+    impl Queues for Broken<dyn Queues> {
+        async fn send(&self, to: &QueueAddress, mut all: Vec<Message>) -> Result<(), QueueError> {
+            if self.1 == Rule::DelaysAreKept {
+                all.iter_mut().for_each(|message| message.delay /= 2);
+            }
+            self.0.send(to, all).await
+        }
+
+        async fn receive(
+            &self,
+            queue: &QueueAddress,
+            max: u32,
+            visibility: Duration,
+        ) -> Result<Vec<Received>, QueueError> {
+            let early = self.1 == Rule::VisibilityLasts;
+            let visibility = if early { visibility / 2 } else { visibility };
+            let mut all = self.0.receive(queue, max, visibility).await?;
+            if self.1 == Rule::ReceiptsOutdate {
+                for message in &mut all {
+                    let receipt = std::mem::replace(&mut message.receipt, message.id.clone());
+                    self.2.lock().unwrap().insert(message.id.clone(), receipt);
+                }
+            }
+            Ok(all)
+        }
+
+        async fn delete(&self, of: &QueueAddress, receipts: &[String]) -> Result<(), QueueError> {
+            let latest = |r: &String| self.2.lock().unwrap().get(r).cloned().unwrap_or(r.clone());
+            self.0.delete(of, &receipts.iter().map(latest).collect::<Vec<_>>()).await
+        }
+
+        async fn retry(
+            &self,
+            queue: &QueueAddress,
+            receipt: &str,
+            after: Duration,
+        ) -> Result<(), QueueError> {
+            self.0.retry(queue, receipt, after).await
+        }
+
+        async fn depth(&self, queue: &QueueAddress) -> Result<Depth, QueueError> {
+            self.0.depth(queue).await
+        }
+
+        async fn redrive(
+            &self,
+            dead: &QueueAddress,
+            queue: &QueueAddress,
+            max: u32,
+        ) -> Result<u64, QueueError> {
+            let moved = self.0.redrive(dead, queue, max).await?;
+            if self.1 == Rule::RedriveCountsAnew {
+                for message in self.0.receive(queue, max, Duration::from_secs(1)).await? {
+                    self.0.retry(queue, &message.receipt, Duration::ZERO).await?;
+                }
+            }
+            Ok(moved)
+        }
+    }
+
+    async fn notices(sentence: impl Future<Output = ()> + Send + 'static) -> bool {
+        tokio::spawn(sentence).await.is_err_and(|error| error.is_panic())
+    }
+
+    #[tokio::test]
+    async fn a_broken_table_is_noticed() {
+        async fn open(rule: Rule) -> Pair<dyn Table> {
+            let (inner, clock) = table();
+            let broken = || Arc::new(Broken::<dyn Table>(Arc::clone(&inner), rule, Arc::default()));
+            Pair::new(broken(), broken(), clock)
+        }
+        macro_rules! sentence {
+            ($name:ident, $rule:ident) => {
+                notices(async { table::$name(&open(Rule::$rule).await).await }).await
+            };
+        }
+        assert!(sentence!(s05_a_repeated_commit_changes_nothing, TokensCount));
+        assert!(sentence!(s05_a_token_serves_one_commit_only, TokensCount));
+        assert!(sentence!(s03_every_failed_condition_is_named, AllFailuresAreNamed));
+        assert!(sentence!(s06_a_partition_is_read_in_order_page_by_page, PagesKeepTheirLimit));
+        assert!(sentence!(s06_a_partition_is_read_in_order_page_by_page, OrderIsKept));
+        assert!(sentence!(s06_a_range_returns_what_lies_within, RangesEndIncluded));
+        assert!(sentence!(s08_an_addition_makes_or_keeps_the_row, AdditionsCountVersions));
+        assert!(sentence!(s02_one_failing_operation_at_any_place_changes_nothing, ChecksAreHeeded));
+        assert!(sentence!(s10_a_scan_returns_every_row_once, ScansAreWhole));
+        assert!(!sentence!(s10_a_scan_returns_every_row_once, SentencesAreKept));
+    }
+
+    #[tokio::test]
+    async fn broken_queues_are_noticed() {
+        async fn open(rule: Rule) -> queues::Stand {
+            let stand = memory_queues().await;
+            let latest = Arc::default();
+            let broken = |inner| Arc::new(Broken::<dyn Queues>(inner, rule, Arc::clone(&latest)));
+            let Pair { one, other, clock, .. } = stand.pair;
+            queues::Stand::new(Pair::new(broken(one), broken(other), clock))
+        }
+        macro_rules! sentence {
+            ($name:ident, $rule:ident) => {
+                notices(async { queues::$name(&open(Rule::$rule).await).await }).await
+            };
+        }
+        assert!(sentence!(s02_a_message_is_invisible_until_its_visibility_ends, VisibilityLasts));
+        assert!(sentence!(s03_an_outdated_receipt_changes_nothing, ReceiptsOutdate));
+        assert!(sentence!(s04_a_delayed_message_waits, DelaysAreKept));
+        assert!(sentence!(s06_redrive_brings_dead_letters_back, RedriveCountsAnew));
+        assert!(!sentence!(s06_redrive_brings_dead_letters_back, SentencesAreKept));
+    }
 }

@@ -69,7 +69,7 @@ impl FileBlobs {
 
     async fn remove_doomed(&self) -> Result<(), BlobError> {
         let files = Arc::clone(&self.store.files);
-        let removed = self.store.writer.write(move |db| collect_doomed(db, &files));
+        let removed = self.store.writer.write_leading(move |db| collect_doomed(db, &files));
         removed.await.map_err(WriteError::into_one)
     }
 
@@ -283,8 +283,8 @@ fn doom(db: &Connection, home: &str, digest: &str) -> rusqlite::Result<()> {
     sql::change(db, order, [home, digest]).map(|_| ())
 }
 
-/// Removes the contents that were doomed in earlier transactions and that no row names again. Should this
-/// transaction not last, they are doomed still, and gone already.
+/// Removes the contents that were doomed in earlier transactions and that no row names again. Has to lead its
+/// transaction; should that not last, they are doomed still, and gone already.
 pub(crate) fn collect_doomed<E: From<rusqlite::Error> + From<io::Error>>(
     db: &Connection,
     files: &Files,
@@ -310,7 +310,7 @@ fn is_named(db: &Connection, home: &str, digest: &str) -> rusqlite::Result<bool>
 /// Removes the contents that no row names.
 pub(crate) async fn collect_strays(store: &Inner) -> Result<Strays, BlobError> {
     let files = Arc::clone(&store.files);
-    let doomed = store.writer.write(move |db| collect_doomed(db, &files));
+    let doomed = store.writer.write_leading(move |db| collect_doomed(db, &files));
     doomed.await.map_err(WriteError::<BlobError>::into_one)?;
 
     let files = Arc::clone(&store.files);
@@ -333,7 +333,7 @@ pub(crate) async fn collect_strays(store: &Inner) -> Result<Strays, BlobError> {
 
     for some in unnamed.chunks(STRAYS_AT_ONCE) {
         let (files, some) = (Arc::clone(&store.files), some.to_vec());
-        let gone = store.writer.write(move |db| {
+        let gone = store.writer.write_leading(move |db| {
             let mut gone = Strays::default();
             for (home, digest, size) in some {
                 if !is_named(db, &home, &digest)? {

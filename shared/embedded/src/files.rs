@@ -244,6 +244,10 @@ mod tests {
             assert_eq!(parts.len(), 2, "{home}");
             assert!(parts.iter().all(|p| !p.is_empty() && p.chars().all(plain)), "{home}");
         }
-        assert_ne!(home("Media/a/x"), home("media/a/x"), "also where letters' case is not told apart");
+        assert_ne!(
+            home("Media/a/x"),
+            home("media/a/x"),
+            "also where letters' case is not told apart"
+        );
     }
 }

@@ -87,6 +87,8 @@ fn is_gone(dir: &Path, id: &str) -> bool {
 /// Writers of several processes take turns. SQLite alone would have them try again now and then, and one that
 /// writes without pause would hardly ever let another in.
 ///
+/// A process that is stopped (not killed) while it writes keeps the others waiting until it goes on.
+///
 /// Two locks: who waits holds the first, who writes holds the second; so who has just written stands behind
 /// whoever waited meanwhile.
 #[derive(Debug)]

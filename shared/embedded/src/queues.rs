@@ -80,7 +80,9 @@ impl Queues for SqliteQueues {
             }
             let mut seen = HashSet::new();
             let lanes = messages.iter().map(|message| &message.group);
-            lanes.filter(|lane| seen.insert(*lane)).try_for_each(|lane| line_up(db, &queue, lane, now))
+            lanes
+                .filter(|lane| seen.insert(*lane))
+                .try_for_each(|lane| line_up(db, &queue, lane, now))
         })
         .await?;
         self.store.announce();
@@ -338,7 +340,8 @@ fn line_up(db: &Connection, queue: &str, lane: &str, now: i64) -> rusqlite::Resu
     let order = "UPDATE lane SET ready_at = ?3, ready = ?4 WHERE queue = ?1 AND lane = ?2";
     if sql::change(db, order, params![queue, lane, ready_at, ready])? == 0 {
         let turn = next_turn(db, queue)?;
-        let order = "INSERT INTO lane (queue, lane, turn, ready_at, ready) VALUES (?1, ?2, ?3, ?4, ?5)";
+        let order =
+            "INSERT INTO lane (queue, lane, turn, ready_at, ready) VALUES (?1, ?2, ?3, ?4, ?5)";
         sql::change(db, order, params![queue, lane, turn, ready_at, ready])?;
     }
     Ok(())
@@ -385,4 +388,3 @@ pub(crate) fn free_leases_of_the_gone(
     }
     Ok(())
 }
-

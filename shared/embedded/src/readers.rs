@@ -27,8 +27,7 @@ impl Readers {
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Fault> {
-        let permit =
-            Arc::clone(&self.permits).acquire_owned().await.map_err(|_| Fault::Closed)?;
+        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| Fault::Closed)?;
         let (path, idle) = (self.path.clone(), Arc::clone(&self.idle));
         tokio::task::spawn_blocking(move || {
             let _permit = permit;

@@ -89,7 +89,8 @@ mod tests {
             .and_then(|mut plan| plan.raw_query().mapped(|row| row.get::<_, String>(3)).collect());
         let plan: Vec<String> = plan.unwrap_or_else(|error| panic!("{error}: {sql}"));
         for step in plan {
-            let walks = step.starts_with("SCAN") && !["SCAN CONSTANT ROW", "SCAN doomed"].contains(&&*step);
+            let walks =
+                step.starts_with("SCAN") && !["SCAN CONSTANT ROW", "SCAN doomed"].contains(&&*step);
             assert!(!walks && !step.contains("TEMP B-TREE FOR ORDER BY"), "{step}: {sql}");
         }
     }

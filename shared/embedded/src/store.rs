@@ -13,17 +13,18 @@ use rusqlite::Connection;
 use tokio::sync::watch;
 
 use crate::blobs::{FileBlobs, collect_doomed};
+use crate::fault::Fault;
 use crate::files::Files;
 use crate::processes::{Presence, Turnstile};
 use crate::queues::{SqliteQueues, free_leases_of_the_gone};
 use crate::readers::Readers;
-use crate::fault::Fault;
 use crate::schema;
 use crate::signed_urls::SignedUrls;
 use crate::table::SqliteTable;
 use crate::writer::Writer;
 
-/// A product's data directory, open. Cheap to clone; closed when the last clone and the last port are dropped.
+/// A product's data directory, open. Cheap to clone; closed when the last clone and the last port are dropped, which
+/// waits for what is being written.
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Inner>,
@@ -185,7 +186,8 @@ pub(crate) fn remove_file(path: &Path) -> io::Result<()> {
 mod tests {
     use nexus_contract::{Pair, START, blobs, queues, table};
     use nexus_core::RecordKind;
-    use nexus_core::table::{CommitError, Condition, Item, Key, Op};
+    use nexus_core::blobs::BlobKey;
+    use nexus_core::table::{CommitError, CommitToken, Condition, Item, Key, Op};
     use nexus_kernel::ambient::ManualClock;
 
     use super::*;
@@ -199,24 +201,26 @@ mod tests {
     /// Here, where `sql` looks at the plan of every statement.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn no_statement_walks_through_a_table() {
-        table::suite(async || {
+        let table = table::suite(async || {
             let (dir, clock) = (tempfile::tempdir().unwrap(), ManualClock::at(START));
             let store = open(dir.path(), &clock);
             Pair::new(store.table(), store.table(), clock).keeping(dir)
-        })
-        .await;
-        queues::suite(async || {
+        });
+        let queues = queues::suite(async || {
             let (dir, clock) = (tempfile::tempdir().unwrap(), ManualClock::at(START));
             let queues = open(dir.path(), &clock).queues(vec![queues::Stand::settings()]);
             queues::Stand::new(Pair::new(Arc::clone(&queues), queues, clock).keeping(dir))
-        })
-        .await;
+        });
+        futures::join!(table, queues);
         let (dir, clock) = (tempfile::tempdir().unwrap(), ManualClock::at(START));
         let store = open(dir.path(), &clock);
         let pair = Pair::new(store.blobs(), store.blobs(), clock);
-        let stand = blobs::Stand { pair, browser: Arc::new(nexus_contract::memory::MemoryBlobs::new(
-            Arc::new(ManualClock::at(START)),
-        )) };
+        let stand = blobs::Stand {
+            pair,
+            browser: Arc::new(nexus_contract::memory::MemoryBlobs::new(Arc::new(ManualClock::at(
+                START,
+            )))),
+        };
         blobs::s07_equal_contents_live_and_die_apart(&stand).await;
         store.collect_strays().await.unwrap();
     }
@@ -305,6 +309,83 @@ mod tests {
             })
         });
         assert_eq!(rows.await.unwrap().len(), 17);
+    }
+
+    /// Runs these while the writer is held up, so that what they write at first becomes one transaction, and makes
+    /// that transaction's end fail: by a foreign key that is looked at only then.
+    async fn in_one_failing_transaction<T>(store: &Store, those: impl Future<Output = T>) -> T {
+        let writer = &store.inner.writer;
+        let tables = writer.write(|db| {
+            let order = "CREATE TABLE a (x PRIMARY KEY);
+                         CREATE TABLE b (y REFERENCES a DEFERRABLE INITIALLY DEFERRED)";
+            Ok::<_, WriteError<CommitError>>(db.execute_batch(order)?)
+        });
+        tables.await.unwrap();
+        let (runs, running) = tokio::sync::oneshot::channel();
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let held_up = writer.write(move |_| {
+            runs.send(()).unwrap();
+            released.recv().unwrap();
+            Ok::<_, WriteError<CommitError>>(())
+        });
+        let failing = writer.write(|db| {
+            db.execute_batch("INSERT INTO b VALUES (1)")?;
+            Ok::<_, WriteError<CommitError>>(())
+        });
+        let behind_it = async {
+            running.await.unwrap();
+            // Polled in this order, each up to its first wait.
+            futures::join!(those, failing, async { release.send(()).unwrap() })
+        };
+        let (_, (those, failed, ())) = futures::join!(held_up, behind_it);
+        assert!(matches!(failed, Err(WriteError::Unsure(_))), "{failed:?}");
+        those
+    }
+
+    #[tokio::test]
+    async fn a_transaction_whose_end_fails_is_told_as_unknown_and_may_be_repeated() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path(), &ManualClock::at(START));
+        let (table, token) = (store.table(), CommitToken("t".into()));
+        let commit = table.commit(vec![row("s", 10)], Some(&token));
+        let outcome = in_one_failing_transaction(&store, commit).await;
+        assert!(matches!(outcome, Err(CommitError::Unknown(_))), "{outcome:?}");
+        assert!(table.get(&Key::stored("p", "s")).await.unwrap().is_none());
+        table.commit(vec![row("s", 10)], Some(&token)).await.unwrap();
+        assert!(table.get(&Key::stored("p", "s")).await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_deletion_that_does_not_last_leaves_the_content() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path(), &ManualClock::at(START));
+        let (blobs, key) = (store.blobs(), BlobKey::stored("media/ten_a/k"));
+        let mut lasted = 0;
+        for n in 0..2 {
+            blobs.put(&key, "content".into(), "text/plain").await.unwrap();
+            // With a sweep behind it, which must not take the content while the deletion may be undone.
+            let both = async {
+                match n {
+                    0 => futures::join!(blobs.delete(&key), store.collect_strays()).0,
+                    _ => blobs.delete(&key).await,
+                }
+            };
+            let deleted = in_one_failing_transaction(&store, both).await;
+            let found = blobs.get(&key).await.unwrap();
+            lasted += u32::from(deleted.is_ok());
+            assert_eq!(found.is_none(), deleted.is_ok());
+            store
+                .inner
+                .writer
+                .write(|db| {
+                    Ok::<_, WriteError<CommitError>>(
+                        db.execute_batch("DROP TABLE b; DROP TABLE a")?,
+                    )
+                })
+                .await
+                .unwrap();
+        }
+        assert_eq!(lasted, 1, "the one behind which the sweep began a transaction of its own");
     }
 
     #[tokio::test]

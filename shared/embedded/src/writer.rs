@@ -75,8 +75,33 @@ impl Writer {
         T: Send + 'static,
         E: Send + 'static,
     {
+        self.hand_over(work, false).await
+    }
+
+    /// The same for a job that acts on files: it leads its transaction, so that all it finds in the database is
+    /// durable already, and no failure of others can undo it.
+    pub(crate) async fn write_leading<T, E>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, WriteError<E>> + Send + 'static,
+    ) -> Result<T, WriteError<E>>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        self.hand_over(work, true).await
+    }
+
+    async fn hand_over<T, E>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, WriteError<E>> + Send + 'static,
+        leads: bool,
+    ) -> Result<T, WriteError<E>>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Task { work: Some(work), outcome: None, reply });
+        let job = Box::new(Task { work: Some(work), leads, outcome: None, reply });
         let sent = self.jobs.as_ref().map(|jobs| jobs.send(job));
         if !matches!(sent, Some(Ok(()))) {
             return Err(WriteError::Undone(Fault::Closed));
@@ -104,6 +129,9 @@ enum Ending {
 }
 
 trait Job: Send {
+    /// Whether it has to be the first of its transaction.
+    fn leads(&self) -> bool;
+
     /// Does the work; an error where it is to be undone, with what the store itself had against it.
     fn run(&mut self, db: &Connection) -> Result<(), Option<Fault>>;
 
@@ -113,6 +141,7 @@ trait Job: Send {
 
 struct Task<W, T, E> {
     work: Option<W>,
+    leads: bool,
     outcome: Option<Result<T, WriteError<E>>>,
     reply: oneshot::Sender<Result<T, WriteError<E>>>,
 }
@@ -123,6 +152,10 @@ where
     T: Send,
     E: Send,
 {
+    fn leads(&self) -> bool {
+        self.leads
+    }
+
     fn run(&mut self, db: &Connection) -> Result<(), Option<Fault>> {
         self.outcome = self.work.take().map(|work| work(db));
         match &self.outcome {
@@ -148,9 +181,16 @@ where
 }
 
 fn write_groups(db: &Connection, turnstile: &Turnstile, waiting: &mpsc::Receiver<Box<dyn Job>>) {
-    while let Ok(first) = waiting.recv() {
+    let mut leader = None;
+    while let Some(first) = leader.take().or_else(|| waiting.recv().ok()) {
         let mut group = vec![first];
-        group.extend(waiting.try_iter().take(GROUP - 1));
+        while let Some(job) = waiting.try_iter().take(GROUP - group.len()).next() {
+            if job.leads() {
+                leader = Some(job);
+                break;
+            }
+            group.push(job);
+        }
         let ending = match turnstile.pass() {
             Ok(_turn) => write_group(db, &mut group),
             Err(error) => Ending::Undone(error.into()),

@@ -132,6 +132,15 @@ impl Settings {
         if !self.languages.contains(&Language::En) {
             refuse("languages", "`en` is the source language and must be among them");
         }
+        let twice = |codes: Vec<&str>| {
+            codes.iter().enumerate().any(|(at, c)| codes.iter().take(at).any(|d| d == c))
+        };
+        if twice(self.languages.iter().map(|l| l.code()).collect()) {
+            refuse("languages", "name each once");
+        }
+        if twice(self.networks.iter().map(|n| n.name()).collect()) {
+            refuse("networks", "name each once");
+        }
         if self.networks.is_empty() {
             refuse("networks", "name at least one, for example `feed`");
         }

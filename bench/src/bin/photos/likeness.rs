@@ -11,20 +11,21 @@ pub(crate) struct Luma {
 
 /// ITU-R BT.601, as in JPEG.
 pub(crate) fn luma(rgb: &[u8], width: usize) -> Luma {
-    let level = |[r, g, b]: &[u8; 3]| {
-        0.299 * f32::from(*r) + 0.587 * f32::from(*g) + 0.114 * f32::from(*b)
-    };
+    let level =
+        |[r, g, b]: &[u8; 3]| 0.299 * f32::from(*r) + 0.587 * f32::from(*g) + 0.114 * f32::from(*b);
     let levels: Vec<f32> = rgb.as_chunks::<3>().0.iter().map(level).collect();
     Luma { width, height: levels.len() / width, levels }
 }
 
-/// The middle of a picture with the frame's proportions, scaled to the frame.
-pub(crate) fn reference(picture: &Luma, frame: (usize, usize)) -> Luma {
+/// The middle of a picture with the frame's proportions, scaled to the frame. `shift` moves the middle by that part of a
+/// pixel of the frame: some programs cut at whole pixels after scaling, which is no worse a picture.
+pub(crate) fn reference(picture: &Luma, frame: (usize, usize), shift: f64) -> Luma {
     let (w, h) = (picture.width as f64, picture.height as f64);
     let scale = (frame.0 as f64 / w).max(frame.1 as f64 / h);
     let (part_w, part_h) = (frame.0 as f64 / scale, frame.1 as f64 / scale);
-    let across = weights(picture.width, (w - part_w) / 2.0, part_w, frame.0);
-    let down = weights(picture.height, (h - part_h) / 2.0, part_h, frame.1);
+    let start = |spare: f64| if spare > 1.0 { spare / 2.0 + shift / scale } else { 0.0 };
+    let across = weights(picture.width, start(w - part_w), part_w, frame.0);
+    let down = weights(picture.height, start(h - part_h), part_h, frame.1);
     let mut narrow = vec![0.0f32; frame.0 * picture.height];
     for (row, out) in
         picture.levels.chunks_exact(picture.width).zip(narrow.chunks_exact_mut(frame.0))
@@ -48,7 +49,13 @@ fn weights(limit: usize, start: f64, length: f64, to: usize) -> Vec<(usize, Vec<
     let step = length / to as f64;
     let reach = 3.0 * step.max(1.0);
     let lanczos = |x: f64| {
-        let sinc = |x: f64| if x == 0.0 { 1.0 } else { (std::f64::consts::PI * x).sin() / (std::f64::consts::PI * x) };
+        let sinc = |x: f64| {
+            if x == 0.0 {
+                1.0
+            } else {
+                (std::f64::consts::PI * x).sin() / (std::f64::consts::PI * x)
+            }
+        };
         if x.abs() < 3.0 { sinc(x) * sinc(x / 3.0) } else { 0.0 }
     };
     let one = |at: usize| {

@@ -11,8 +11,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use blobs::MemoryBlobs;
 pub use queues::MemoryQueues;
-pub(crate) use table::page_of;
 pub use table::MemoryTable;
+pub(crate) use table::page_of;
 
 fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
     state.lock().unwrap_or_else(PoisonError::into_inner)

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use nexus_core::queues::{
-    DeadLetters, Depth, Message, QueueAddress, QueueError, QueueSettings, Queues, Received, check_limits,
+    DeadLetters, Depth, Message, QueueAddress, QueueError, QueueSettings, Queues, Received,
+    check_limits,
 };
 use nexus_kernel::{Clock, Timestamp};
 
@@ -155,8 +156,7 @@ impl Queues for MemoryQueues {
         for message in messages {
             let id = state.draw();
             let queue = state.queue(queue)?;
-            let delay =
-                if message.delay.is_zero() { queue.settings.delay } else { message.delay };
+            let delay = if message.delay.is_zero() { queue.settings.delay } else { message.delay };
             queue.accept(Waiting {
                 id,
                 body: message.body,
@@ -228,9 +228,8 @@ impl Queues for MemoryQueues {
         let now = self.clock.now();
         let mut state = lock(&self.state);
         let waiting = &state.queue(queue)?.waiting;
-        let count = |those: &dyn Fn(&Waiting) -> bool| {
-            waiting.iter().filter(|m| those(m)).count() as u64
-        };
+        let count =
+            |those: &dyn Fn(&Waiting) -> bool| waiting.iter().filter(|m| those(m)).count() as u64;
         Ok(Depth {
             visible: count(&|m| m.visible_at <= now),
             in_flight: count(&|m| m.visible_at > now && m.receipt.is_some()),

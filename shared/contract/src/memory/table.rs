@@ -44,9 +44,8 @@ pub(crate) fn page_of(
     items: impl Iterator<Item = Item>,
     page: &Page,
 ) -> Result<Slice, StoreError> {
-    let mut found: Vec<(Position, Item)> = items
-        .filter_map(|i| Some(((sort_in(query, &i)?.to_owned(), i.key.clone()), i)))
-        .collect();
+    let mut found: Vec<(Position, Item)> =
+        items.filter_map(|i| Some(((sort_in(query, &i)?.to_owned(), i.key.clone()), i))).collect();
     let forward = match query.order {
         Order::Ascending => Ordering::Greater,
         Order::Descending => Ordering::Less,

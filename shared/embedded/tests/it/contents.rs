@@ -29,7 +29,11 @@ pub(crate) fn files(dir: &Path) -> Vec<PathBuf> {
 async fn with_blobs(dir: &Path, blobs: &[(&str, &'static str)]) -> Store {
     let store = open(dir, &ManualClock::at(START));
     for (rest, content) in blobs {
-        store.blobs().put(&key(rest), Bytes::from_static(content.as_bytes()), "text/plain").await.unwrap();
+        store
+            .blobs()
+            .put(&key(rest), Bytes::from_static(content.as_bytes()), "text/plain")
+            .await
+            .unwrap();
     }
     store
 }
@@ -120,9 +124,9 @@ fn a_directory_that_cannot_be_used_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("a file");
     fs::write(&file, "").unwrap();
-    let clock = std::sync::Arc::new(ManualClock::at(START));
     let open = || {
-        let ambient = nexus_kernel::Ambient::seeded(clock.clone(), 1);
+        let clock = std::sync::Arc::new(ManualClock::at(START));
+        let ambient = nexus_kernel::Ambient::seeded(clock, 1);
         Store::open(&file, nexus_core::Product::Engine, ambient)
     };
     let error = open().err().unwrap();

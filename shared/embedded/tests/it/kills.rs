@@ -10,9 +10,7 @@ use nexus_contract::START;
 use nexus_core::RecordKind;
 use nexus_core::blobs::{BlobKey, Blobs};
 use nexus_core::queues::{Message, QueueAddress, QueueSettings, Queues};
-use nexus_core::table::{
-    CommitToken, Condition, Item, Key, MAX_PAGE, Op, Page, Query, Table,
-};
+use nexus_core::table::{CommitToken, Condition, Item, Key, MAX_PAGE, Op, Page, Query, Table};
 use nexus_kernel::ambient::ManualClock;
 use nexus_kernel::{Ambient, Digest};
 use serde::{Deserialize, Serialize};
@@ -21,7 +19,7 @@ use crate::child::{FromChild, Process, answer, listen};
 use crate::contents::files;
 use crate::open;
 
-const ROUNDS: u32 = 12;
+const ROUNDS: u32 = 10;
 const AN_HOUR: Duration = Duration::from_secs(3600);
 
 /// What the child is told.
@@ -221,7 +219,7 @@ async fn a_killed_process_loses_nothing_acknowledged_and_holds_nothing() {
     for round in 0..ROUNDS {
         let mut drawn = [0];
         chance.fill(&mut drawn);
-        let says = 1 + u32::from(drawn[0]) * 4;
+        let says = 1 + u32::from(drawn[0]) * 2;
         let heard = work_and_die(dir.path(), round, says, &mut contents);
         acknowledged += heard.committed.len() + heard.sent.len() + heard.deleted.len();
 
@@ -266,7 +264,7 @@ async fn a_killed_process_loses_nothing_acknowledged_and_holds_nothing() {
         let standing = files(&dir.path().join("blobs"));
         assert_eq!(standing.len(), named.len(), "round {round}: {standing:?}");
     }
-    assert!(acknowledged > 500 && freed > 20, "{acknowledged} acknowledged, {freed} freed");
+    assert!(acknowledged > 300 && freed > 20, "{acknowledged} acknowledged, {freed} freed");
     // Nothing is left of the dead but what they wrote.
     drop((table, queues, blobs, store));
     drop(open(dir.path(), &clock));

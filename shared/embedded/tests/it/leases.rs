@@ -23,11 +23,8 @@ fn settings() -> Vec<QueueSettings> {
 }
 
 async fn send(queues: &dyn Queues, bodies: &[&str]) {
-    let message = |body: &&str| Message {
-        body: (*body).into(),
-        group: "g".into(),
-        delay: Duration::ZERO,
-    };
+    let message =
+        |body: &&str| Message { body: (*body).into(), group: "g".into(), delay: Duration::ZERO };
     queues.send(&queue(), bodies.iter().map(message).collect()).await.unwrap();
 }
 

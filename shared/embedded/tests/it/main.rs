@@ -2,6 +2,8 @@
 //! with the adapters in memory on whatever is asked; and nothing that was acknowledged is lost when a process is
 //! killed.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 mod child;
 mod contents;
 mod contract;

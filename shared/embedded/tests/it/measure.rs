@@ -46,7 +46,29 @@ async fn measure() {
         let rate = f64::from(writers * each) / begun.elapsed().as_secs_f64();
         eprintln!("{writers:3} writers: {rate:8.0} commits/s");
     }
-    for (waiting, groups) in [(10, 3), (1_000, 10), (100_000, 1), (100_000, 100), (100_000, 10_000)] {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), ManualClock::at(START));
+    let stores = [open(dir.path(), &clock), open(dir.path(), &clock)];
+    let begun = Instant::now();
+    let until = begun + Duration::from_secs(2);
+    let tasks = stores.iter().enumerate().flat_map(|(store, handle)| {
+        // The first has 15 who write without pause, the second one.
+        (0..[15, 1][store]).map(move |task| {
+            let table = handle.table();
+            tokio::spawn(async move {
+                let mut done = 0;
+                while Instant::now() < until {
+                    table.commit(vec![row(store as u32 * 100 + task, done)], None).await.unwrap();
+                    done += 1;
+                }
+                done
+            })
+        })
+    });
+    let done = futures::future::join_all(tasks).await;
+    let rates: Vec<u32> = done.into_iter().map(|n| n.unwrap() / 2).collect();
+    eprintln!("two stores on one file, 15 writers and 1: {rates:?} commits/s of each writer");
+    for (waiting, groups) in [(10, 3), (1_000, 10), (100_000, 1), (100_000, 100), (100_000, 10_000)]
+    {
         let dir = tempfile::tempdir().unwrap();
         let store = open(dir.path(), &ManualClock::at(START));
         let queue = QueueAddress("q".into());

@@ -72,7 +72,8 @@ fn kind() -> impl Strategy<Value = RecordKind> {
 }
 
 fn item() -> impl Strategy<Value = Item> {
-    let expires = proptest::option::of((0..9u32).prop_map(|n| START + Duration::from_nanos(n.into())));
+    let expires =
+        proptest::option::of((0..9u32).prop_map(|n| START + Duration::from_nanos(n.into())));
     (key(), kind(), 0..4u64, expires, entry(), entry(), -3..6i64, select(vec!["", "{}", "\"é\""]))
         .prop_map(|(key, kind, version, expires, due, list, counter, body)| Item {
             key,
@@ -97,7 +98,8 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 fn query() -> impl Strategy<Value = Query> {
-    let bound = || select(vec!["", "a", "a\u{0}", "ab", "é", "\u{d7ff}", "\u{ffff}", "😀", "\u{10ffff}"]);
+    let bound =
+        || select(vec!["", "a", "a\u{0}", "ab", "é", "\u{d7ff}", "\u{ffff}", "😀", "\u{10ffff}"]);
     let range = prop_oneof![
         Just(Range::All),
         bound().prop_map(|p| Range::Prefix(p.into())),
@@ -187,7 +189,7 @@ fn the_table_answers_as_the_one_in_memory() {
             Ok(())
         })
     };
-    runner(300).run(&vec(table_step(), 1..25), run).unwrap();
+    runner(250).run(&vec(table_step(), 1..25), run).unwrap();
 }
 
 #[derive(Debug, Clone)]
@@ -286,5 +288,5 @@ fn the_queues_answer_as_those_in_memory() {
             Ok(())
         })
     };
-    runner(300).run(&vec(queue_step(), 1..40), run).unwrap();
+    runner(200).run(&vec(queue_step(), 1..36), run).unwrap();
 }

@@ -319,7 +319,12 @@ impl Blobs for Remote {
         rules: &UploadRules,
     ) -> Result<SignedUpload, BlobError> {
         let signed = self.ask(Call::SignUpload(key.clone(), rules.clone())).await;
-        signed.map(|(url, headers)| SignedUpload { method: "PUT", url, headers, until: rules.until })
+        signed.map(|(url, headers)| SignedUpload {
+            method: "PUT",
+            url,
+            headers,
+            until: rules.until,
+        })
     }
 
     async fn sign_download(&self, key: &BlobKey, until: Timestamp) -> Result<String, BlobError> {

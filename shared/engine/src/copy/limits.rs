@@ -167,6 +167,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
 
     use super::*;
 
@@ -278,6 +279,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(2027), failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn a_shortened_text_fits_and_begins_as_the_text_does(
             text in "(\\PC{0,12}[ .!\n]){0,30}",

@@ -7,6 +7,9 @@ use super::orientation::Orientation;
 use super::{Limits, Rejection, gif, jpeg, png, webp};
 use crate::sniff::{Class, MediaType, sniff};
 
+/// Neither side may be longer: JPEG's and GIF's own limit, here for all, since rows are held whole.
+const LONGEST_SIDE: u32 = 65_535;
+
 /// The parts of a photo's file that matter here, as found.
 #[derive(Debug, Default)]
 pub(super) struct Anatomy<'a> {
@@ -22,11 +25,20 @@ pub(super) struct Anatomy<'a> {
     pub(super) iptc: Option<&'a [u8]>,
     /// The ICC profile.
     pub(super) icc: Option<Cow<'a, [u8]>>,
-    /// Text chunks: key and text.
-    pub(super) texts: Vec<(String, String)>,
+    /// Text chunks: key, in small letters, and text.
+    pub(super) texts: Vec<(&'static str, String)>,
 }
 
 impl Anatomy<'_> {
+    /// Refuses a photo whose decoder sees another size than was held against the limits.
+    pub(super) fn agrees(&self, width: usize, height: usize) -> Result<(), Rejection> {
+        if (self.width as usize, self.height as usize) == (width, height) {
+            return Ok(());
+        }
+        let (w, h) = (self.width, self.height);
+        Err(Rejection::corrupt(format!("{w}x{h} pixels in one place, {width}x{height} in another")))
+    }
+
     /// How the photo has to be turned.
     pub(super) fn orientation(&self) -> Orientation {
         self.exif.map_or(Orientation::UPRIGHT, super::words::orientation)
@@ -63,6 +75,9 @@ pub(super) fn read<'a>(
     }
     if u64::from(width) * u64::from(height) > limits.max_pixels {
         return Err(Rejection::TooManyPixels { width, height, limit: limits.max_pixels });
+    }
+    if width.max(height) > LONGEST_SIDE {
+        return Err(Rejection::unsupported(format!("A photo of {width}x{height} pixels")));
     }
     Ok((format, anatomy))
 }

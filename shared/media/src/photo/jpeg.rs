@@ -200,10 +200,11 @@ pub(super) fn strip(bytes: &[u8]) -> Result<Vec<u8>, Rejection> {
 /// the planes are turned and encoded once more, at a quality that cannot be told from the original.
 pub(super) fn strip_upright(
     bytes: &[u8],
+    anatomy: &Anatomy<'_>,
     orientation: Orientation,
-    icc: Option<&[u8]>,
 ) -> Result<Vec<u8>, Rejection> {
     let header = header(bytes)?;
+    anatomy.agrees(header.width, header.height)?;
     let planar = has_planes(&header);
     let (mirror_columns, mirror_rows) = orientation.mirrors();
     let (block_width, block_height) = header.subsamp.mcu_size();
@@ -212,11 +213,11 @@ pub(super) fn strip_upright(
     let to_a_colour = header.subsamp.width() * header.subsamp.height();
     let samples = header.width * header.height * (to_a_colour + 2) / to_a_colour;
     let turned = if planar && (!whole_blocks || 4 * samples > MOST_COEFFICIENTS) {
-        reencode(&decode(bytes, 1, true)?, &header, orientation)?
+        reencode(&decode(bytes, anatomy, 1, true)?, &header, orientation)?
     } else {
         transform(bytes, orientation, header.is_progressive)?
     };
-    Ok(with_profile(strip(&turned)?, icc))
+    Ok(with_profile(strip(&turned)?, anatomy.icc.as_deref()))
 }
 
 /// Turns the coefficients. Without planes (CMYK and the like) a part of a block at the edge is cut off.
@@ -329,11 +330,17 @@ pub(super) fn reduction_for(reduction: f64) -> usize {
 }
 
 /// Decodes at a size reduced by 1, 2, 4 or 8, as planes if wanted and possible, else as RGB.
-pub(super) fn decode(bytes: &[u8], reduction: usize, planes: bool) -> Result<Picture, Rejection> {
+pub(super) fn decode(
+    bytes: &[u8],
+    anatomy: &Anatomy<'_>,
+    reduction: usize,
+    planes: bool,
+) -> Result<Picture, Rejection> {
     let mut decompressor = Decompressor::new().map_err(Rejection::engine)?;
     let factor = ScalingFactor::new(1, reduction.max(1));
     decompressor.set_scaling_factor(factor).map_err(Rejection::engine)?;
     let header = decompressor.read_header(bytes).map_err(refusal)?;
+    anatomy.agrees(header.width, header.height)?;
     let scaled = header.scaled(factor);
     let (width, height, step) = (scaled.width, scaled.height, reduction as f64);
     if !(planes && has_planes(&header)) {
@@ -344,8 +351,7 @@ pub(super) fn decode(bytes: &[u8], reduction: usize, planes: bool) -> Result<Pic
         let pixels = samples.as_mut_slice();
         tolerate(decompressor.decompress(bytes, Image { pixels, width, pitch, height, format }))?;
         if inks {
-            let profile = anatomy(bytes)?.icc;
-            cmyk_to_rgb(&mut samples, profile.as_deref())?;
+            cmyk_to_rgb(&mut samples, anatomy.icc.as_deref())?;
         }
         let samples = Arc::new(samples);
         let layer = Layer { samples, start: 0, width, height, channels: 3, step: (step, step) };

@@ -103,6 +103,10 @@ impl Frame {
     pub const SQUARE: Self = Self { width: 1080, height: 1080 };
     /// Link cards and X.
     pub const WIDE: Self = Self { width: 1200, height: 675 };
+
+    fn can_be_written(self) -> bool {
+        (1..=65_500).contains(&self.width) && (1..=65_500).contains(&self.height)
+    }
 }
 
 /// A photo cut to a frame.
@@ -152,21 +156,21 @@ pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<PhotoFacts, Rejection> {
 /// same type and with its colour profile.
 ///
 /// A photo that stands upright as stored keeps its picture bit for bit. A JPEG is turned losslessly where its sides are
-/// whole blocks, else encoded anew at quality 95, as WebP is; a PNG that is turned comes out with 8 bits to a colour.
+/// whole blocks, else encoded anew at quality 95, as WebP is (a CMYK one loses up to 15 pixels at an edge instead); a PNG
+/// that is turned comes out with 8 bits to a colour.
 ///
 /// # Errors
 /// Why the photo is not taken.
 pub fn clean(bytes: &[u8], limits: &Limits) -> Result<Vec<u8>, Rejection> {
     let (format, anatomy) = anatomy::read(bytes, limits)?;
     let orientation = anatomy.orientation();
-    let icc = anatomy.icc.as_deref();
     match (format, orientation) {
         (MediaType::Jpeg, Orientation::UPRIGHT) => jpeg::strip(bytes),
         (MediaType::Png, Orientation::UPRIGHT) => png::strip(bytes),
         (MediaType::WebP, Orientation::UPRIGHT) => webp::strip(bytes),
-        (MediaType::Jpeg, _) => jpeg::strip_upright(bytes, orientation, icc),
-        (MediaType::Png, _) => png::strip_upright(bytes, orientation, icc),
-        (MediaType::WebP, _) => webp::strip_upright(bytes, orientation, icc),
+        (MediaType::Jpeg, _) => jpeg::strip_upright(bytes, &anatomy, orientation),
+        (MediaType::Png, _) => png::strip_upright(bytes, &anatomy, orientation),
+        (MediaType::WebP, _) => webp::strip_upright(bytes, &anatomy, orientation),
         _ => gif::strip(bytes),
     }
 }
@@ -181,13 +185,16 @@ pub fn clean(bytes: &[u8], limits: &Limits) -> Result<Vec<u8>, Rejection> {
 /// threads work, the caller's included.
 ///
 /// # Errors
-/// Why the photo is not taken.
+/// Why the photo is not taken; [`Rejection::Engine`] for a frame that no JPEG can have.
 pub fn renditions(
     bytes: &[u8],
     limits: &Limits,
     frames: &[Frame],
     threads: usize,
 ) -> Result<Vec<Rendition>, Rejection> {
+    if let Some(Frame { width, height }) = frames.iter().find(|frame| !frame.can_be_written()) {
+        return Err(Rejection::engine(format!("no JPEG can be {width}x{height} pixels")));
+    }
     let (format, anatomy) = anatomy::read(bytes, limits)?;
     let orientation = anatomy.orientation();
     let to_srgb = anatomy.icc.as_deref().and_then(ToSrgb::from_rgb);
@@ -202,15 +209,16 @@ pub fn renditions(
         MediaType::Jpeg => {
             // One decoding serves all frames: reading the entropy-coded data is most of the work at any size.
             let reduction = jobs.iter().map(|job| job.plan.sharp.reduction()).fold(8.0, f64::min);
-            let picture = jpeg::decode(bytes, jpeg::reduction_for(reduction), to_srgb.is_none())?;
-            spread(jobs, threads, |job| finish.picture(&job, &picture)).into_iter().collect()
+            let picture =
+                jpeg::decode(bytes, &anatomy, jpeg::reduction_for(reduction), to_srgb.is_none())?;
+            spread(jobs, threads, |job| finish.of_picture(&job, &picture)).into_iter().collect()
         }
         MediaType::WebP => {
-            let picture = webp::decode(bytes, to_srgb.is_none())?;
-            spread(jobs, threads, |job| finish.picture(&job, &picture)).into_iter().collect()
+            let picture = webp::decode(bytes, &anatomy, to_srgb.is_none())?;
+            spread(jobs, threads, |job| finish.of_picture(&job, &picture)).into_iter().collect()
         }
         MediaType::Png => {
-            from_rows(&anatomy, jobs, &finish, threads, |rows| png::rows(bytes, rows))
+            from_rows(&anatomy, jobs, &finish, threads, |rows| png::rows(bytes, &anatomy, rows))
         }
         _ => from_rows(&anatomy, jobs, &finish, threads, |rows| gif::rows(bytes, rows)),
     }
@@ -229,11 +237,14 @@ pub fn thumbnail(bytes: &[u8], limits: &Limits, max_side: u32) -> Result<Rgb, Re
     let target = Target::whole(size, (side(size.0), side(size.1)));
     let planes = match format {
         MediaType::Jpeg => {
-            let picture = jpeg::decode(bytes, jpeg::reduction_for(target.reduction()), false)?;
+            let picture =
+                jpeg::decode(bytes, &anatomy, jpeg::reduction_for(target.reduction()), false)?;
             picture.resample(&target, &mut Resizer::new())?
         }
-        MediaType::WebP => webp::decode(bytes, false)?.resample(&target, &mut Resizer::new())?,
-        MediaType::Png => shrink(size, &[target], 1, |rows| png::rows(bytes, rows))?,
+        MediaType::WebP => {
+            webp::decode(bytes, &anatomy, false)?.resample(&target, &mut Resizer::new())?
+        }
+        MediaType::Png => shrink(size, &[target], 1, |rows| png::rows(bytes, &anatomy, rows))?,
         _ => shrink(size, &[target], 1, |rows| gif::rows(bytes, rows))?,
     };
     let plane = planes.into_iter().next().ok_or_else(|| Rejection::engine("no pixels"))?;
@@ -257,14 +268,14 @@ struct Finish<'a> {
 }
 
 impl Finish<'_> {
-    fn picture(&self, job: &Job, picture: &Picture) -> Result<Rendition, Rejection> {
+    fn of_picture(&self, job: &Job, picture: &Picture) -> Result<Rendition, Rejection> {
         let mut resizer = Resizer::new();
         let sharp = picture.resample(&job.plan.sharp, &mut resizer)?;
         let blurred = job.plan.blurred.map(|target| picture.resample(&target, &mut resizer));
-        self.planes(job, sharp, blurred.transpose()?, &mut resizer)
+        self.of_planes(job, sharp, blurred.transpose()?, &mut resizer)
     }
 
-    fn planes(
+    fn of_planes(
         &self,
         job: &Job,
         sharp: Vec<Plane>,
@@ -295,7 +306,7 @@ fn from_rows(
         Some((job, sharp, blurred))
     });
     let finished = spread(with_planes.collect(), threads, |(job, sharp, blurred)| {
-        finish.planes(&job, sharp, blurred, &mut Resizer::new())
+        finish.of_planes(&job, sharp, blurred, &mut Resizer::new())
     });
     finished.into_iter().collect()
 }

@@ -13,8 +13,13 @@ use super::shrink::{Rows, flatten};
 
 const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
-/// The most that a compressed text or profile may unfold to; more is passed over.
+/// The most that a compressed profile or text may unfold to; more is passed over.
 const MOST_UNFOLDED: usize = 4 << 20;
+
+/// So many texts are read at most, and only those under these keys.
+const MOST_TEXTS: usize = 16;
+const KEYS: [&str; 4] = ["title", "description", "keywords", XMP_KEY];
+const XMP_KEY: &str = "xml:com.adobe.xmp";
 
 /// The chunks that the picture needs, or that say what its numbers mean. Everything else goes.
 const KEPT: [&[u8; 4]; 11] = [
@@ -49,10 +54,10 @@ fn chunks(bytes: &[u8]) -> Result<Vec<Chunk<'_>>, Rejection> {
 /// Reads the structure.
 pub(super) fn anatomy(bytes: &[u8]) -> Result<Anatomy<'_>, Rejection> {
     let mut anatomy = Anatomy::default();
-    let mut has_pixels = false;
+    let (mut has_pixels, mut has_profile, mut texts) = (false, false, 0);
     for Chunk { kind, body, .. } in chunks(bytes)? {
         match kind {
-            b"IHDR" => {
+            b"IHDR" if anatomy.width == 0 => {
                 let (width, height) =
                     (body.first_chunk(), body.get(4..).and_then(<[u8]>::first_chunk));
                 anatomy.width = width.copied().map_or(0, u32::from_be_bytes);
@@ -66,17 +71,22 @@ pub(super) fn anatomy(bytes: &[u8]) -> Result<Anatomy<'_>, Rejection> {
             }
             b"IDAT" => has_pixels = true,
             b"eXIf" => anatomy.exif = anatomy.exif.or(Some(body)),
-            b"iCCP" => {
+            b"iCCP" if !has_profile => {
+                has_profile = true;
                 let profile = split_at_nul(body).and_then(|(_, rest)| unfold(rest.get(1..)?));
-                anatomy.icc = anatomy.icc.or(profile.map(Cow::Owned));
+                anatomy.icc = profile.map(Cow::Owned);
             }
-            b"tEXt" | b"zTXt" | b"iTXt" => match text(kind, body) {
-                Some((key, text)) if key == "XML:com.adobe.xmp" => {
-                    anatomy.xmp = anatomy.xmp.or(Some(Cow::Owned(text.into_bytes())));
+            b"tEXt" | b"zTXt" | b"iTXt" if texts < MOST_TEXTS => {
+                let Some((key, rest)) = known_key(body) else { continue };
+                texts += 1;
+                match text(kind, rest) {
+                    Some(text) if key == XMP_KEY => {
+                        anatomy.xmp = anatomy.xmp.or(Some(Cow::Owned(text.into_bytes())));
+                    }
+                    Some(text) => anatomy.texts.push((key, text)),
+                    None => {}
                 }
-                Some(entry) => anatomy.texts.push(entry),
-                None => {}
-            },
+            }
             _ => {}
         }
     }
@@ -99,21 +109,26 @@ fn latin1(bytes: &[u8]) -> String {
     bytes.iter().copied().map(char::from).collect()
 }
 
-/// Key and text of one of the three kinds of text chunk (PNG 3rd edition, 11.3.3).
-fn text(kind: &[u8; 4], body: &[u8]) -> Option<(String, String)> {
+/// The key of a text chunk, in small letters, if it is one that is read; and what follows it.
+fn known_key(body: &[u8]) -> Option<(&'static str, &[u8])> {
     let (key, rest) = split_at_nul(body)?;
-    let text = match kind {
-        b"tEXt" => latin1(rest),
-        b"zTXt" => latin1(&unfold(rest.get(1..)?)?),
+    let known = KEYS.into_iter().find(|known| key.eq_ignore_ascii_case(known.as_bytes()))?;
+    Some((known, rest))
+}
+
+/// What follows the key in one of the three kinds of text chunk (PNG 3rd edition, 11.3.3).
+fn text(kind: &[u8; 4], rest: &[u8]) -> Option<String> {
+    match kind {
+        b"tEXt" => Some(latin1(rest)),
+        b"zTXt" => Some(latin1(&unfold(rest.get(1..)?)?)),
         _ => {
             let (_language, after) = split_at_nul(rest.get(2..)?)?;
             let (_translated_key, text) = split_at_nul(after)?;
             let compressed = rest.first() == Some(&1);
-            let text = if compressed { Cow::Owned(unfold(text)?) } else { Cow::Borrowed(text) };
-            String::from_utf8(text.into_owned()).ok()?
+            let text = if compressed { unfold(text)? } else { text.to_vec() };
+            String::from_utf8(text).ok()
         }
-    };
-    Some((latin1(key), text))
+    }
 }
 
 /// The same picture, bit for bit, without metadata, animation leftovers and whatever follows its end.
@@ -135,8 +150,13 @@ fn decoder(bytes: &[u8]) -> Decoder<Cursor<&[u8]>> {
 }
 
 /// Decodes and hands over RGB rows from the top, transparency laid over white.
-pub(super) fn rows(bytes: &[u8], sink: &mut Rows<'_>) -> Result<(), Rejection> {
+pub(super) fn rows(
+    bytes: &[u8],
+    anatomy: &Anatomy<'_>,
+    sink: &mut Rows<'_>,
+) -> Result<(), Rejection> {
     let mut reader = decoder(bytes).read_info().map_err(refusal)?;
+    anatomy.agrees(reader.info().width as usize, reader.info().height as usize)?;
     let (color, _) = reader.output_color_type();
     if reader.info().interlaced {
         let (samples, line) = whole(&mut reader)?;
@@ -172,10 +192,11 @@ fn rgb_row(row: &[u8], color: ColorType, sink: &mut Rows<'_>) -> Result<(), Reje
 /// The picture turned upright and written anew, 8 bits to a colour, without metadata but with its profile.
 pub(super) fn strip_upright(
     bytes: &[u8],
+    anatomy: &Anatomy<'_>,
     orientation: Orientation,
-    icc: Option<&[u8]>,
 ) -> Result<Vec<u8>, Rejection> {
     let mut reader = decoder(bytes).read_info().map_err(refusal)?;
+    anatomy.agrees(reader.info().width as usize, reader.info().height as usize)?;
     let (color, _) = reader.output_color_type();
     let (samples, line) = whole(&mut reader)?;
     reader.finish().map_err(refusal)?;
@@ -192,7 +213,7 @@ pub(super) fn strip_upright(
     let mut upright_info = png::Info::with_size(width, height);
     upright_info.color_type = color;
     upright_info.bit_depth = BitDepth::Eight;
-    upright_info.icc_profile = icc.map(|icc| Cow::Owned(icc.to_vec()));
+    upright_info.icc_profile = anatomy.icc.as_deref().map(|icc| Cow::Owned(icc.to_vec()));
     let mut out = Vec::new();
     let mut encoder = png::Encoder::with_info(&mut out, upright_info).map_err(Rejection::engine)?;
     encoder.set_compression(Compression::Fast);

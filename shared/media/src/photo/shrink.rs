@@ -10,7 +10,7 @@ use super::picture::{Plane, resize, within};
 
 /// About how many bytes of rows are gathered before they are resampled: large enough that the resizer's preparations
 /// do not count, small beside a photo.
-const BAND: usize = 6 << 20;
+const BAND: usize = 3 << 20;
 
 /// The reach of the resizer's filter in either direction, in pixels of the coarser side, and a little more.
 const REACH: f64 = 3.5;
@@ -105,9 +105,13 @@ impl Shrinker {
             out: vec![0; 3 * target.to.0 * target.to.1],
             done: 0,
         };
-        let band = (BAND / (3 * size.0).max(1)).max(16);
-        let jobs = targets.iter().map(job).collect();
-        Self { size, window: Vec::new(), first: 0, jobs, resizer: Resizer::new(), band }
+        let jobs: Vec<Job> = targets.iter().map(job).collect();
+        // Twice the reach stays behind from one band to the next.
+        let kept = jobs.iter().map(Job::reach).fold(0.0, f64::max) * 2.0;
+        let line = 3 * size.0.max(1);
+        let band = BAND / line + kept as usize + 1;
+        let window = Vec::with_capacity(line * band.min(size.1 + 1) + BAND / 4);
+        Self { size, window, first: 0, jobs, resizer: Resizer::new(), band }
     }
 
     /// The stored row after the last one in the window.

@@ -315,6 +315,9 @@ fn any_number_of_threads_makes_the_same_renditions() {
         }
     }
     assert_eq!(renditions(COFFEE, &limits(), &[], 2).unwrap(), []);
+    for frame in [Frame { width: 0, height: 9 }, Frame { width: 9, height: 65_501 }] {
+        assert_eq!(renditions(COFFEE, &limits(), &[frame], 1).unwrap_err().code(), "engine_failed");
+    }
 }
 
 #[test]
@@ -566,6 +569,19 @@ fn promises_of_huge_pictures_are_refused_before_anything_is_decoded() {
 }
 
 #[test]
+fn texts_that_unfold_without_end_are_passed_over() {
+    let zeros = miniz_oxide::deflate::compress_to_vec_zlib(&vec![b'x'; 5 << 20], 9);
+    let bomb = png_chunk(b"zTXt", &[&b"Description\0\0"[..], &zeros].concat());
+    let photo = with_chunks(&png(40, 30), &vec![bomb; 100]);
+    assert_eq!(inspect(&photo, &limits()).unwrap().description, None);
+    let wide = png_chunk(b"IHDR", &[0, 1, 0x86, 0xa0, 0, 0, 0, 9, 8, 2, 0, 0, 0]);
+    let wide =
+        [b"\x89PNG\r\n\x1a\n", &wide[..], &png_chunk(b"IDAT", &[0; 40]), &png_chunk(b"IEND", &[])]
+            .concat();
+    assert_eq!(inspect(&wide, &limits()).unwrap_err().code(), "unsupported");
+}
+
+#[test]
 fn a_missing_end_is_noticed_wherever_it_is_missing() {
     for (kind, photo) in all_kinds(200, 150) {
         for part in [4, 10, 25, 50, 75, 90, 99] {
@@ -650,6 +666,17 @@ fn every_png_colour_type_shows_its_colours() {
         [1, 2, 3, 255, 255, 255]
     );
     assert_eq!(of(ColorType::Indexed, BitDepth::Eight, &[0, 1]), [200, 100, 50, 255, 255, 255]);
+    // Interlaced: the first pass has the left pixel, the sixth the right one.
+    let scanlines = miniz_oxide::deflate::compress_to_vec_zlib(&[0, 1, 2, 3, 0, 4, 5, 6], 6);
+    let head = png_chunk(b"IHDR", &[0, 0, 0, 2, 0, 0, 0, 1, 8, 2, 0, 0, 1]);
+    let laced = [
+        b"\x89PNG\r\n\x1a\n",
+        &head[..],
+        &png_chunk(b"IDAT", &scanlines),
+        &png_chunk(b"IEND", &[]),
+    ];
+    let laced = thumbnail(&laced.concat(), &limits(), 10).unwrap();
+    assert_eq!(laced.pixels, [1, 2, 3, 4, 5, 6]);
     let deep = [9, 99, 8, 88, 7, 77, 6, 66, 5, 55, 4, 44];
     assert_eq!(of(ColorType::Rgb, BitDepth::Sixteen, &deep), [9, 8, 7, 6, 5, 4]);
 }
@@ -724,30 +751,44 @@ fn handle(bytes: &[u8]) {
     drop(thumbnail(bytes, &tight, 16));
 }
 
+/// Small photos with everything that a file can carry.
 fn dressed(kind: usize) -> Vec<u8> {
     let exif = exif(6);
+    let profile = moxcms::ColorProfile::new_display_p3().encode().unwrap();
+    let (small, lossless) = (webp(33, 20, false), webp(33, 20, true));
     match kind {
         0 => with_segments(
             &with_orientation(&jpeg(33, 20), 6),
             &[
                 segment(0xed, &iptc()),
                 segment(0xe1, &[b"http://ns.adobe.com/xap/1.0/\0", &xmp()[..]].concat()),
+                segment(0xe2, &[b"ICC_PROFILE\0\x01\x01", &profile[..]].concat()),
             ],
         ),
         1 => all_kinds(33, 20).swap_remove(5).1,
         2 => {
-            with_chunks(&png(33, 20), &[png_chunk(b"eXIf", &exif), png_chunk(b"tEXt", b"Title\0x")])
+            let folded = miniz_oxide::deflate::compress_to_vec_zlib(&profile, 1);
+            let profile = png_chunk(b"iCCP", &[&b"p3\0\0"[..], &folded].concat());
+            let text = png_chunk(b"tEXt", b"Title\0x");
+            with_chunks(&png(33, 20), &[profile, png_chunk(b"eXIf", &exif), text])
         }
         3 => {
-            with_riff_chunks(&webp(33, 20, false), (33, 20), &[(b"EXIF", &exif), (b"XMP ", &xmp())])
+            let chunks: [(&[u8; 4], &[u8]); 3] =
+                [(b"EXIF", &exif), (b"XMP ", &xmp()), (b"ICCP", &profile)];
+            with_riff_chunks(&small, (33, 20), &chunks)
         }
-        4 => with_riff_chunks(&webp(33, 20, true), (33, 20), &[(b"EXIF", &exif)]),
+        4 => with_riff_chunks(&lossless, (33, 20), &[(b"EXIF", &exif)]),
         _ => gif(33, 20, 1),
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, rng_seed: proptest::test_runner::RngSeed::Fixed(20_270_301), ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 400,
+        failure_persistence: None,
+        rng_seed: proptest::test_runner::RngSeed::Fixed(20_270_301),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn no_damaged_photo_panics(
@@ -763,8 +804,12 @@ proptest! {
     }
 
     #[test]
-    fn no_random_bytes_panic(head in 0..5usize, bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-        let heads: [&[u8]; 5] = [b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF\x90\x01\0\0WEBP", b"GIF89a"];
+    fn no_random_bytes_panic(
+        head in 0..5usize,
+        bytes in proptest::collection::vec(any::<u8>(), 0..400),
+    ) {
+        let heads: [&[u8]; 5] =
+            [b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF\x90\x01\0\0WEBP", b"GIF89a"];
         handle(&[heads[head], &bytes].concat());
     }
 }

@@ -108,15 +108,21 @@ pub(super) fn strip(bytes: &[u8]) -> Result<Vec<u8>, Rejection> {
     Ok(assemble(kept))
 }
 
-fn decoder(bytes: &[u8]) -> Result<Decoder<'_>, Rejection> {
+fn decoder<'a>(bytes: &'a [u8], anatomy: &Anatomy<'_>) -> Result<Decoder<'a>, Rejection> {
     // The size was held against our own limits before.
     let config = DecoderConfig::new().limits(Limits::none());
-    Ok(Decoder::new(bytes).map_err(Rejection::corrupt)?.config(config))
+    let decoder = Decoder::new(bytes).map_err(Rejection::corrupt)?.config(config);
+    anatomy.agrees(decoder.info().width as usize, decoder.info().height as usize)?;
+    Ok(decoder)
 }
 
 /// Decodes, as planes if wanted and the picture is lossy and opaque, else as RGB with transparency over white.
-pub(super) fn decode(bytes: &[u8], planes: bool) -> Result<Picture, Rejection> {
-    let decoder = decoder(bytes)?;
+pub(super) fn decode(
+    bytes: &[u8],
+    anatomy: &Anatomy<'_>,
+    planes: bool,
+) -> Result<Picture, Rejection> {
+    let decoder = decoder(bytes, anatomy)?;
     let info = decoder.info();
     let (width, height) = (info.width as usize, info.height as usize);
     if planes && info.format == BitstreamFormat::Lossy && !info.has_alpha {
@@ -164,10 +170,10 @@ fn interleaved(decoder: Decoder<'_>) -> Result<(Vec<u8>, usize), Rejection> {
 /// The picture turned upright and encoded anew (lossless if it was), without metadata but with its profile.
 pub(super) fn strip_upright(
     bytes: &[u8],
+    anatomy: &Anatomy<'_>,
     orientation: Orientation,
-    icc: Option<&[u8]>,
 ) -> Result<Vec<u8>, Rejection> {
-    let decoder = decoder(bytes)?;
+    let decoder = decoder(bytes, anatomy)?;
     let info = decoder.info().clone();
     let stored_width = info.width as usize;
     let (width, height) = orientation.turned((info.width, info.height));
@@ -209,7 +215,7 @@ pub(super) fn strip_upright(
             height,
         }))?
     };
-    with_profile(turned, (width, height), info.has_alpha, icc)
+    with_profile(turned, (width, height), info.has_alpha, anatomy.icc.as_deref())
 }
 
 /// Puts a profile into a freshly encoded file: that takes the extended file format, whose head comes first.

@@ -7,6 +7,8 @@ use quick_xml::events::Event;
 use super::anatomy::Anatomy;
 use super::orientation::Orientation;
 
+/// A block of metadata longer than this is passed over.
+const LONGEST_BLOCK: usize = 4 << 20;
 /// At most so many keywords are kept.
 const MOST_KEYWORDS: usize = 64;
 /// At most so many characters of a keyword.
@@ -78,7 +80,7 @@ fn tidy(text: &str, longest: usize) -> Option<String> {
 /// EXIF and text chunks.
 pub(super) fn read(anatomy: &Anatomy<'_>) -> Words {
     let mut words = Words::default();
-    if let Some(xmp) = &anatomy.xmp {
+    if let Some(xmp) = anatomy.xmp.as_ref().filter(|xmp| xmp.len() <= LONGEST_BLOCK) {
         read_xmp(&String::from_utf8_lossy(xmp), &mut words);
     }
     if let Some(iptc) = anatomy.iptc {
@@ -88,7 +90,7 @@ pub(super) fn read(anatomy: &Anatomy<'_>) -> Words {
         read_exif(&exif, &mut words);
     }
     for (key, text) in &anatomy.texts {
-        match key.to_ascii_lowercase().as_str() {
+        match *key {
             "title" => words.title(text),
             "description" => words.description(text),
             "keywords" => words.keywords(text),
@@ -107,6 +109,9 @@ pub(super) fn orientation(tiff: &[u8]) -> Orientation {
 }
 
 fn parse_exif(tiff: &[u8]) -> Option<Exif> {
+    if tiff.len() > LONGEST_BLOCK {
+        return None;
+    }
     let mut reader = Reader::new();
     reader.continue_on_error(true);
     let result = reader.read_raw(tiff.to_vec());

@@ -129,8 +129,9 @@ impl Phrases {
         let fitting: Vec<usize> = (0..needs.len())
             .filter(|i| needs.get(*i).is_some_and(|n| n.iter().all(|v| known.contains(v.as_str()))))
             .collect();
-        let roll = dice.roll(part).wrapping_add(nth) % u64::try_from(fitting.len().max(1)).ok()?;
-        let chosen = fitting.get(usize::try_from(roll).ok()?)?;
+        let count = u64::try_from(fitting.len()).ok().filter(|count| *count > 0)?;
+        let turn = (dice.roll(part) % count).wrapping_add(nth) % count;
+        let chosen = fitting.get(usize::try_from(turn).ok()?)?;
         let text = |language| {
             let template = self.templates.get_template(&id(part, *chosen, language)).ok()?;
             template.render(values.in_language(language)).ok()

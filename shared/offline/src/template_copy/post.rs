@@ -1,10 +1,10 @@
-//! The copy of one brief, part by part, always in both languages at once: what does not fit in one is not said in the
-//! other.
+//! The copy of one brief, part by part, always in both languages at once: a part that does not fit in one is left out
+//! of the other.
 
 use nexus_engine::copy::{Brief, hashtags, limits};
 use nexus_engine::narration::sentences;
 use nexus_engine::publishing::Network;
-use nexus_engine::tagging::LabelKind;
+use nexus_engine::tagging::{Label, LabelKind};
 use nexus_engine::translation::protected;
 
 use super::dictionary::Dictionary;
@@ -17,15 +17,16 @@ use super::tone::Tone;
 const LEAST_COLOUR: f64 = 0.15;
 /// A thing that a labeller is less sure of is not spoken of.
 const LEAST_THING: f64 = 0.8;
-/// The most characters of the merchant's own sentences: one, and all of a caption.
-const QUOTED: [(Network, usize, usize); 3] =
-    [(Network::Feed, 240, 420), (Network::TikTok, 200, 200), (Network::X, 150, 150)];
 /// The sentences of a script.
 const SENTENCES: std::ops::RangeInclusive<usize> = 4..=6;
 /// A script of fewer words takes less than a quarter of a minute, so a thought is added while there is room.
 const WORDS: usize = 34;
 /// The most characters of a sentence that is spoken.
 const SPOKEN: usize = 170;
+/// The most characters of what stands before and after the merchant's words in a description, each.
+const FRAME: usize = 350;
+/// Characters that a description keeps for the thought that leads to a list of data.
+const THOUGHT: usize = 250;
 
 /// What the copy is about, ready to be put into phrases.
 pub(super) struct Post<'a> {
@@ -59,12 +60,8 @@ impl<'a> Post<'a> {
         values.set("url", Pair::same(url.clone().unwrap_or_default()));
         values.set("price", Pair::same(price.map(|p| p.to_string()).unwrap_or_default()));
 
-        let labels = |kinds: &[LabelKind], least: f64| {
-            let kinds = kinds.to_vec();
-            brief.labels.iter().filter(move |l| kinds.contains(&l.kind) && l.confidence >= least)
-        };
-        let colours = labels(&[LabelKind::Colour], LEAST_COLOUR);
-        let things = labels(&[LabelKind::Keyword, LabelKind::Object], LEAST_THING);
+        let colours = brief.labels.iter().filter(|l| is_sure_colour(l));
+        let things = brief.labels.iter().filter(|l| is_sure_thing(l));
         let vertical = facts.map(|f| f.vertical.as_str()).unwrap_or_default();
         Self {
             brief,
@@ -84,24 +81,23 @@ impl<'a> Post<'a> {
 
     /// The caption for a network: the fullest of several plans that leaves room for hashtags in both languages.
     pub(super) fn caption(&self, network: Network, tags: &[String]) -> Pair {
-        let hook = self.opening(match network {
-            Network::Feed => 0,
-            Network::TikTok => 1,
-            Network::X => 2,
-        });
-        let price = self.price();
+        // Each network gets another hook; of the merchant's words, so many characters: a sentence, and in all.
+        let (nth, longest, most) = match network {
+            Network::Feed => (0, 240, 420),
+            Network::TikTok => (1, 200, 200),
+            Network::X => (2, 150, 150),
+        };
+        let (hook, body) = ([self.opening(nth)], [self.body(longest, most)]);
         let more = match network {
             Network::TikTok => self.voiced("ask"),
             Network::Feed | Network::X => self.voiced("link").or_else(|| self.voiced("ask")),
         };
-        let body = QUOTED.iter().find(|(of, ..)| *of == network);
-        let body = body.map(|(_, longest, most)| self.body(*longest, *most)).unwrap_or_default();
+        let last = [self.price(), Vec::from_iter(more)].concat();
         let picture = if network == Network::Feed { self.picture() } else { Vec::new() };
 
         let paragraphs = |plan: [&[Pair]; 4]| {
             Pair::joined(&plan.map(|paragraph| Pair::joined(paragraph, " ")), "\n\n")
         };
-        let (hook, last) = (Vec::from_iter(hook), [price, Vec::from_iter(more)].concat());
         let plans = [
             paragraphs([&hook, &body, &picture, &last]),
             paragraphs([&hook, &body, &[], &last]),
@@ -115,10 +111,11 @@ impl<'a> Post<'a> {
 
     /// A description for a product page: the merchant's own words, between what it is and where there is more.
     pub(super) fn description(&self) -> Pair {
-        let first = self.voiced("about").or_else(|| self.opening(0));
+        let is_short = |text: &str| text.chars().count() <= FRAME;
+        let first = self.voiced("about").unwrap_or_else(|| self.opening(0));
+        let first = if first.both(is_short) { first } else { self.line(0) };
         let last = Pair::joined(&[self.price(), Vec::from_iter(self.voiced("link"))].concat(), " ");
-        let first = first.filter(|pair| pair.both(is_short_enough)).unwrap_or_else(|| self.line(0));
-        let last = if last.both(is_short_enough) { last } else { Pair::same("") };
+        let last = if last.both(is_short) { last } else { Pair::same("") };
         let around = Pair::joined(&[first.clone(), last.clone()], "\n\n\n\n");
 
         let whole = |told: &Option<String>, around: &str| {
@@ -136,8 +133,8 @@ impl<'a> Post<'a> {
         Pair::joined(&[first, body, last], "\n\n")
     }
 
-    /// What stands in a description where the merchant's words are there in the other language only: a thought on the
-    /// line of business, and the words' numbers and names, since these need no translation.
+    /// What stands in a description where the merchant's words are there in the other language only: a sentence that
+    /// leads to them, and their numbers and names, since these need no translation.
     fn instead_of(&self, quoted: &str, around: &str) -> Pair {
         let mut data = protected::find(quoted, &self.terms());
         let named = data.iter().position(|part| *part == self.product);
@@ -145,7 +142,7 @@ impl<'a> Post<'a> {
             data.remove(at);
         }
         let thought = self.thought(named.is_some());
-        let most = limits::DESCRIPTION.saturating_sub(around.chars().count() + 250);
+        let most = limits::DESCRIPTION.saturating_sub(around.chars().count() + THOUGHT);
         let data = limits::shortened(&data.join(" · "), &|text| text.chars().count() <= most);
         let values = self.values.with("data", Pair::same(data));
         let data = self.phrases.choose("voices/data", 0, self.dice, &values);
@@ -157,9 +154,7 @@ impl<'a> Post<'a> {
         let facts = self.brief.product.as_ref();
         let keywords: Vec<&str> =
             facts.map(|f| f.keywords.iter().map(String::as_str).collect()).unwrap_or_default();
-        let things = self.brief.labels.iter().filter(|l| {
-            matches!(l.kind, LabelKind::Keyword | LabelKind::Object) && l.confidence >= LEAST_THING
-        });
+        let things = self.brief.labels.iter().filter(|l| is_sure_thing(l));
         let mut words = keywords.get(..1).unwrap_or_default().to_vec();
         words.push(&self.business);
         words.extend(keywords.iter().skip(1).take(4));
@@ -190,7 +185,7 @@ impl<'a> Post<'a> {
 
     /// What is spoken: an opening, the merchant's words, a thought, the price, a close; four to six sentences.
     pub(super) fn script(&self) -> Vec<Pair> {
-        let opening = self.opening(3).map(|hook| in_sentences(&hook)).unwrap_or_default();
+        let opening = in_sentences(self.opening(3));
         let quote = self.quote(SPOKEN, SPOKEN);
         let quoted = quote.en.len().max(quote.es.len()).min(2);
         let quoted = (0..quoted).map(|i| self.quoted(&quote, i));
@@ -216,7 +211,7 @@ impl<'a> Post<'a> {
     }
 
     /// The beginning of a text: the product, or a greeting where there is none, or a thought where nobody is named.
-    fn opening(&self, nth: u64) -> Option<Pair> {
+    fn opening(&self, nth: u64) -> Pair {
         let (niche, tone) = (self.niche.name(), self.tone.name());
         let greet = || match nth % 2 {
             0 => self.say(&format!("{niche}/greet/{tone}"), nth).or_else(|| self.voiced("greet")),
@@ -226,20 +221,20 @@ impl<'a> Post<'a> {
             true => greet(),
             false => self.say(&format!("{niche}/hook/{tone}"), nth),
         };
-        hook.or_else(|| Some(self.line(3)))
+        hook.unwrap_or_else(|| self.line(3))
     }
 
     /// The merchant's own sentences, or a thought on the line of business.
-    fn body(&self, longest: usize, most: usize) -> Vec<Pair> {
+    fn body(&self, longest: usize, most: usize) -> Pair {
         let quote = self.quote(longest, most);
         if quote.en.is_empty() && quote.es.is_empty() {
-            return vec![self.line(1)];
+            return self.line(1);
         }
         let stand_in = self.stand_in(&quote, 0);
         let text = |quoted: &[String], instead: String| {
             if quoted.is_empty() { instead } else { quoted.join(" ") }
         };
-        vec![Pair { en: text(&quote.en, stand_in.en), es: text(&quote.es, stand_in.es) }]
+        Pair { en: text(&quote.en, stand_in.en), es: text(&quote.es, stand_in.es) }
     }
 
     fn quote(&self, longest: usize, most: usize) -> Quote {
@@ -343,10 +338,10 @@ impl<'a> Post<'a> {
 }
 
 /// A hook in its sentences, where both languages have as many.
-fn in_sentences(pair: &Pair) -> Vec<Pair> {
+fn in_sentences(pair: Pair) -> Vec<Pair> {
     let (en, es) = (sentences::split(&pair.en), sentences::split(&pair.es));
     if en.len() != es.len() {
-        return vec![pair.clone()];
+        return vec![pair];
     }
     en.into_iter().zip(es).map(|(en, es)| Pair { en: en.to_owned(), es: es.to_owned() }).collect()
 }
@@ -355,9 +350,12 @@ fn is_speakable(pair: &Pair) -> bool {
     pair.both(|text| text.chars().count() <= limits::SENTENCE)
 }
 
-/// Whether a frame leaves most of a description to the merchant's words.
-fn is_short_enough(text: &str) -> bool {
-    text.chars().count() <= 350
+fn is_sure_colour(label: &Label) -> bool {
+    label.kind == LabelKind::Colour && label.confidence >= LEAST_COLOUR
+}
+
+fn is_sure_thing(label: &Label) -> bool {
+    matches!(label.kind, LabelKind::Keyword | LabelKind::Object) && label.confidence >= LEAST_THING
 }
 
 fn each_once(pairs: impl Iterator<Item = Pair>) -> Vec<Pair> {

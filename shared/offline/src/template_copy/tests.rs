@@ -9,6 +9,7 @@ use nexus_engine::tagging::{Label, LabelKind};
 use nexus_engine::translation::protected;
 use nexus_kernel::{Failure, Money};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 use super::niche::Niche;
 use super::tone::Tone;
@@ -456,7 +457,8 @@ fn odd_product() -> impl Strategy<Value = ProductFacts> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(2027), failure_persistence: None, ..ProptestConfig::with_cases(128) })]
+
     #[test]
     fn n26_whatever_a_tenant_writes_the_words_keep_their_limits(
         product in prop::option::of(odd_product()),
