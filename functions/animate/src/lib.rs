@@ -5,23 +5,27 @@
 //!
 //! **Never here:** how a film is encoded (`nexus_media::av`), what networks demand (`film::rules`).
 
-use std::path::{Path, PathBuf};
+mod film;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexus_core::{Blobs, Op, Scope, Table, records};
+use nexus_core::{Blobs, Op, Table, records};
+use nexus_engine::account::{Settings, settings_key};
 use nexus_engine::draft::Draft;
-use nexus_engine::film::Film;
+use nexus_engine::film::rules;
 use nexus_engine::hops::Step;
 use nexus_engine::line::{self, Turn};
-use nexus_engine::media::{Media, MediaClass, NamedBlob, media_key};
+use nexus_engine::media::{Media, media_key};
 use nexus_engine::platform::{Access, Area};
+use nexus_engine::publishing::Network;
 use nexus_engine::{EnginePlatform, Stage, blob_names};
 use nexus_handler::{Env, Enveloped, Invocation, QueueFunction, SettingsError, Wire};
 use nexus_kernel::{Ambient, Failure, Language};
-use nexus_media::av::{
-    Assembly, AvError, Caption, Ffmpeg, Shot, Source, VideoPreset, timed_by_reading,
-};
+use nexus_media::av::{Ffmpeg, VideoPreset};
+
+use film::Set;
 
 /// What remains of the time for storing.
 const MARGIN: Duration = Duration::from_secs(10);
@@ -90,30 +94,21 @@ impl QueueFunction for Animate {
                 "ffmpeg is not installed, so there is no narration and no video. Run `make setup`.",
             ),
             Some(ffmpeg) => {
+                let settings =
+                    records::load::<Settings>(table, &settings_key(scope), at.now).await?;
+                let networks = settings.map(|s| s.record).unwrap_or_default().networks;
                 let ffmpeg = ffmpeg.within(at.time_left().saturating_sub(MARGIN));
-                let folder = tempfile::tempdir_in(&deps.scratch).map_err(no_room)?;
-                let shots = self.shots(&media, folder.path()).await?;
-                let engine =
-                    format!("ffmpeg {} assembly", ffmpeg.version().await.map_err(film_failed)?);
+                let set = Set::build(deps, ffmpeg, &media).await?;
                 let languages: Vec<Language> = draft.record.words.keys().copied().collect();
                 for language in languages {
                     if draft.record.films.contains_key(&language) {
                         continue;
                     }
-                    let film = self
-                        .film(
-                            scope,
-                            &draft.record,
-                            language,
-                            &shots,
-                            &ffmpeg,
-                            &engine,
-                            folder.path(),
-                        )
-                        .await?;
+                    let (film, facts) = set.film(deps, scope, &draft.record, language).await?;
                     ops.push(blob_names::name(scope, &film.video.key, &id));
                     ops.push(blob_names::name(scope, &film.poster.key, &id));
                     draft.record.films.insert(language, film);
+                    self.hold_against_rules(&mut draft.record, language, &facts, &networks);
                 }
             }
         }
@@ -123,121 +118,26 @@ impl QueueFunction for Animate {
 }
 
 impl Animate {
-    /// What is seen: the clip, or the photo in three frames that the film moves over.
-    async fn shots(&self, media: &Media, folder: &Path) -> Result<Vec<Shot>, Failure> {
-        let clean = media.clean.as_ref();
-        let clean = clean
-            .ok_or_else(|| Failure::bug(format!("{} is ready and has no clean copy", media.id)))?;
-        if media.class == Some(MediaClass::Video) {
-            let clip = folder.join("clip");
-            self.fetch(clean, &clip).await?;
-            return Ok(vec![Shot { source: Source::Clip(clip), keep_sound: false }]);
-        }
-        // A rendition that fills its frame shows the photo closest; one that is fitted holds a blurred cover of its
-        // own, which the film makes itself from the whole photo.
-        let filled = media.renditions.iter().filter(|r| !r.fitted && r.height >= r.width).map(|r| &r.blob);
-        let stills: Vec<&NamedBlob> = filled.chain(&media.preview).collect();
-        let mut shots = Vec::new();
-        for (at, blob) in stills.into_iter().enumerate() {
-            let still = folder.join(format!("still-{at}.jpg"));
-            self.fetch(blob, &still).await?;
-            shots.push(Shot { source: Source::Still(still), keep_sound: false });
-        }
-        // Three shots at least: the same still moves another way in each.
-        let shots: Vec<Shot> = shots.iter().cycle().take(shots.len().max(3)).cloned().collect();
-        Ok(shots)
-    }
-
-    async fn fetch(&self, blob: &NamedBlob, to: &Path) -> Result<(), Failure> {
-        match self.0.blobs.fetch(&blob.key, to).await? {
-            Some(_) => Ok(()),
-            None => Err(Failure::unavailable("The medium is not there to be animated.")),
-        }
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "the parts of one film")]
-    async fn film(
+    /// Tells a person where a network would refuse the film.
+    fn hold_against_rules(
         &self,
-        scope: &Scope,
-        draft: &Draft,
+        draft: &mut Draft,
         language: Language,
-        shots: &[Shot],
-        ffmpeg: &Ffmpeg,
-        engine: &str,
-        folder: &Path,
-    ) -> Result<Film, Failure> {
-        let Self(deps) = self;
-        let narration = match draft.narrations.get(&language) {
-            None => None,
-            Some(narration) => {
-                let track = folder.join(format!("{language}.m4a"));
-                self.fetch(&narration.track, &track).await?;
-                Some((narration, track))
+        facts: &rules::VideoFacts,
+        networks: &[Network],
+    ) {
+        for network in networks {
+            let mut problems = rules::check(facts, *network);
+            if self.0.preset == VideoPreset::TINY {
+                // The preset for tests is smaller than any network takes, and says so by its name.
+                problems.retain(|p| p.rule != rules::Rule::Size);
             }
-        };
-        let captions = match &narration {
-            Some((narration, _)) => {
-                let cues = narration.cues.iter();
-                cues.map(|c| Caption {
-                    start: Duration::from_millis(c.start_ms),
-                    end: Duration::from_millis(c.end_ms),
-                    text: c.text.clone(),
-                })
-                .collect()
+            if !problems.is_empty() {
+                let why: Vec<String> = problems.into_iter().map(|p| p.text).collect();
+                let text =
+                    format!("{network} would refuse the video ({language}): {}", why.join(" "));
+                draft.note(&format!("film_{network}_{language}"), text);
             }
-            None => {
-                timed_by_reading(draft.words.get(&language).map_or(&[][..], |w| &w.copy.script))
-            }
-        };
-        let assembly = Assembly {
-            preset: deps.preset,
-            shots: shots.to_vec(),
-            captions,
-            narration: narration.map(|(_, track)| track),
-            fonts_dir: deps.fonts.clone(),
-        };
-        let video = folder.join(format!("{language}.mp4"));
-        let made = ffmpeg.assemble(&assembly, &video).await.map_err(film_failed)?;
-        let poster = folder.join(format!("{language}.jpg"));
-        let facts = ffmpeg.probe(&video).await.map_err(film_failed)?;
-        ffmpeg.poster(&video, &facts, &poster).await.map_err(film_failed)?;
-        Ok(Film {
-            video: self
-                .store(scope, draft, &format!("{language}.mp4"), &video, "video/mp4")
-                .await?,
-            poster: self
-                .store(scope, draft, &format!("{language}.jpg"), &poster, "image/jpeg")
-                .await?,
-            width: made.facts.width,
-            height: made.facts.height,
-            duration_ms: u64::try_from(made.facts.duration.as_millis()).unwrap_or(u64::MAX),
-            engine: engine.to_owned(),
-        })
+        }
     }
-
-    async fn store(
-        &self,
-        scope: &Scope,
-        draft: &Draft,
-        name: &str,
-        file: &Path,
-        content_type: &str,
-    ) -> Result<NamedBlob, Failure> {
-        let key = scope.blob(Area::Made.name(), &format!("{}/{}-{name}", draft.id, draft.revision));
-        let facts = self.0.blobs.put_file(&key, file, content_type).await?;
-        Ok(NamedBlob {
-            key,
-            digest: facts.digest,
-            size: facts.size,
-            content_type: facts.content_type,
-        })
-    }
-}
-
-fn no_room(error: std::io::Error) -> Failure {
-    Failure::unavailable("There is no room to work in.").caused_by(error)
-}
-
-fn film_failed(error: AvError) -> Failure {
-    Failure::unavailable("The film could not be made.").caused_by(error)
 }

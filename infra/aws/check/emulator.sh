@@ -53,6 +53,10 @@ answers() {
   python3 -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=5)' "$1"
 }
 
+listens() {
+  python3 -c 'import sys, socket; socket.create_connection(("127.0.0.1", int(sys.argv[1])), 5)' "$1"
+}
+
 # wait_for SECONDS WHAT COMMAND...: until the command succeeds.
 wait_for() {
   local seconds=$1 what=$2

@@ -1,6 +1,7 @@
 """Creates what a function needs, as the template has it: table, bucket, key and queues, through CloudFormation.
 
-Prints the settings of the function that is named, for a shell: each an `export NAME=value` with what was created.
+Prints the settings of the functions that are named, for a shell: each an `export NAME=value` with what was created.
+`NAME=Resource.Attribute` adds a setting that the template gives to none of them.
 """
 
 import json
@@ -49,7 +50,11 @@ def main(path, stack, *functions):
         template = yaml.load(file, Template)
     wanted = {}
     for function in functions:
-        wanted |= settings_of(template, function)
+        name, added, value = function.partition("=")
+        if added:
+            wanted.setdefault(name, {"Fn::GetAtt": value.split(".")})
+        else:
+            wanted |= settings_of(template, function)
     kept = {n: r for n, r in template["Resources"].items() if r["Type"] in NEEDED}
     body = {
         "AWSTemplateFormatVersion": template["AWSTemplateFormatVersion"],

@@ -83,9 +83,11 @@ impl Store {
         for path in [dir, &processes, &contents] {
             DirBuilder::new().recursive(true).mode(0o700).create(path).at(path)?;
         }
-        // One at a time: SQLite's change to WAL and the schema's changes wait for nobody.
+        // One at a time, whatever product; and between the turns of those who write already.
         let opening = File::create(processes.join("opening")).at(&processes)?;
         opening.lock().at(&processes)?;
+        let turnstile = Turnstile::open(&processes, product.name()).at(&processes)?;
+        let turn = turnstile.pass().at(&processes)?;
 
         let path = dir.join(format!("{}.db", product.name()));
         let db = schema::open_to_write(&path).at(&path)?;
@@ -94,8 +96,8 @@ impl Store {
         let urls = SignedUrls::open(dir, product, &*ambient.chance).at(dir)?;
         tidy(&db, &presence, &files, &ambient).at(&path)?;
         presence.clear().at(&processes)?;
+        drop(turn);
 
-        let turnstile = Turnstile::open(&processes, product.name()).at(&processes)?;
         let inner = Inner {
             writer: Writer::start(db, turnstile).at(&path)?,
             readers: Readers::new(path),
@@ -276,6 +278,28 @@ mod tests {
         pages(1_000).await;
         table.commit(vec![row("after", 300_000)], None).await.unwrap();
         assert!(table.get(&Key::stored("p", "before")).await.unwrap().is_some());
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_store_opens_beside_those_who_write_without_pause() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = ManualClock::at(START);
+        let table = open(dir.path(), &clock).table();
+        let writers = (0..4).map(|task| {
+            let table = Arc::clone(&table);
+            tokio::spawn(async move {
+                for n in 0.. {
+                    table.commit(vec![row(&format!("{task}-{n}"), 10)], None).await.unwrap();
+                }
+            })
+        });
+        let writers: Vec<_> = writers.collect();
+        for n in 0..5 {
+            let (path, clock) = (dir.path().to_owned(), clock.clone());
+            let other = tokio::task::spawn_blocking(move || open(&path, &clock)).await.unwrap();
+            other.table().commit(vec![row(&format!("{n}"), 10)], None).await.unwrap();
+        }
+        writers.iter().for_each(tokio::task::JoinHandle::abort);
     }
 
     #[tokio::test]

@@ -40,8 +40,7 @@ pub async fn approve(
         let settings = records::load::<Settings>(table, &settings_key(scope), now).await?;
         let settings = settings.map(|s| s.record).unwrap_or_default();
         let (posts, mut ops) =
-            publishing::approve_draft(table, scope, draft, &settings, approver, seen, at, now)
-                .await?;
+            publishing::approve_draft(desk, draft, &settings, approver, seen, at).await?;
         if ops.is_empty() {
             return Ok(posts);
         }

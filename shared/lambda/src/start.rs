@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use nexus_handler::{Entry, Env, Function, HttpFunction, Invocation, Wire};
-use nexus_kernel::{Clock, Failure, ambient::SystemClock};
+use nexus_kernel::ambient::SystemClock;
+use nexus_kernel::{Clock, Failure, Timestamp};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 use tracing_subscriber::EnvFilter;
@@ -46,18 +47,24 @@ where
 async fn serve(function: Arc<dyn nexus_handler::ErasedFunction>) -> Result<(), BoxError> {
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Box<RawValue>>| {
         let now = SystemClock.now();
-        let left = i64::try_from(event.context.deadline)
-            .unwrap_or(i64::MAX)
-            .saturating_sub(now.as_millisecond());
         let at = Invocation {
             trace: event.context.xray_trace_id.unwrap_or_else(|| event.context.request_id.clone()),
             request_id: event.context.request_id,
             now,
-            deadline: Instant::now() + Duration::from_millis(left.max(0).unsigned_abs()),
+            deadline: Instant::now() + time_left(event.context.deadline, now),
         };
         function.call(event.payload.get().as_bytes(), at).await.map_err(told)
     }))
     .await
+}
+
+/// How much time an invocation has whose deadline is told in milliseconds since 1970. Lambda tells none that has
+/// passed; `cargo lambda watch` tells one of 1970, and then it is the longest that Lambda gives.
+fn time_left(deadline: u64, now: Timestamp) -> Duration {
+    const LONGEST: Duration = Duration::from_secs(900);
+    let now = u64::try_from(now.as_millisecond()).unwrap_or_default();
+    let left = deadline.checked_sub(now).map_or(LONGEST, Duration::from_millis);
+    left.min(LONGEST)
 }
 
 /// What Lambda's own log may tell of a failure: the public sentence. The causes were logged where it ended.
@@ -105,4 +112,25 @@ fn log_filter(env: &Env) -> EnvFilter {
     EnvFilter::builder()
         .with_default_directive(LevelFilter::INFO.into())
         .parse_lossy(level.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_of_1970_is_none() {
+        let now = Timestamp::from_second(1_795_165_260).unwrap();
+        assert_eq!(time_left(1_795_165_260_000 + 29_000, now), Duration::from_secs(29));
+        assert_eq!(time_left(600_000, now), Duration::from_secs(900));
+        assert_eq!(time_left(u64::MAX, now), Duration::from_secs(900));
+    }
+
+    #[test]
+    fn the_log_tells_info_unless_told_otherwise() {
+        let filter = |pairs: &[(&str, &str)]| log_filter(&Env::from_pairs(pairs.iter().copied())).to_string();
+        assert_eq!(filter(&[]), "info");
+        assert_eq!(filter(&[("AWS_LAMBDA_LOG_LEVEL", "WARN")]), "warn");
+        assert_eq!(filter(&[("AWS_LAMBDA_LOG_LEVEL", "WARN"), ("RUST_LOG", "debug")]), "debug");
+    }
 }

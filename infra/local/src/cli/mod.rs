@@ -241,5 +241,5 @@ pub fn run(nexus: Nexus) -> ExitCode {
     reason = "a convention of terminals, read where the process begins"
 )]
 fn colours_wanted() -> bool {
-    std::env::var("NO_COLOR").is_ok_and(|v| !v.is_empty()) == false
+    !std::env::var("NO_COLOR").is_ok_and(|v| !v.is_empty())
 }

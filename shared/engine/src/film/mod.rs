@@ -1,7 +1,6 @@
-//! The vertical video: which shot when, which caption when, and what the networks demand of the file.
+//! The vertical video, and what the networks demand of the file.
 
 pub mod rules;
-pub mod storyboard;
 
 use serde::{Deserialize, Serialize};
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Network;
 use crate::account::Settings;
+use crate::desk::Desk;
 use crate::draft::{Draft, DraftId, Stage};
 
 /// How long after its time a post may still be sent.
@@ -140,15 +141,14 @@ fn post_id(draft: &Draft, post: &PostPlan) -> EffectId {
 /// # Errors
 /// The draft is not what the approver saw, does not wait for approval, or the time has passed.
 pub async fn approve_draft(
-    table: &dyn Table,
-    scope: &Scope,
+    desk: &Desk<'_>,
     mut draft: Stored<Draft>,
     settings: &Settings,
     approver: Approver<'_>,
     seen: Digest,
     at: Option<Timestamp>,
-    now: Timestamp,
 ) -> Result<(Vec<Effect<PostPlan>>, Vec<Op>), Failure> {
+    let (Desk { table, scope, .. }, now) = (*desk, desk.now());
     if draft.record.stage == Stage::Approved {
         let posts = load_posts(table, scope, &draft.record, now).await?;
         let same = propose(&draft.record, settings).digest == seen
