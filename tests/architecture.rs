@@ -9,14 +9,20 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 use crate::sources;
 
 fn metadata() -> Metadata {
-    MetadataCommand::new().manifest_path(sources::root().join("Cargo.toml")).no_deps().exec().unwrap()
+    MetadataCommand::new()
+        .manifest_path(sources::root().join("Cargo.toml"))
+        .no_deps()
+        .exec()
+        .unwrap()
 }
 
 /// The workspace crates that a workspace crate depends on, without the optional ones and without tests'.
 fn arrows(metadata: &Metadata) -> BTreeMap<String, BTreeSet<String>> {
-    let ours: BTreeSet<String> = metadata.workspace_packages().iter().map(|p| p.name.to_string()).collect();
+    let ours: BTreeSet<String> =
+        metadata.workspace_packages().iter().map(|p| p.name.to_string()).collect();
     let of = |p: &&cargo_metadata::Package| {
-        let deps = p.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal && !d.optional);
+        let deps =
+            p.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal && !d.optional);
         (p.name.to_string(), deps.map(|d| d.name.clone()).filter(|n| ours.contains(n)).collect())
     };
     metadata.workspace_packages().iter().map(of).collect()
@@ -36,11 +42,18 @@ fn each_room_depends_only_on_the_rooms_it_may() {
         Some(match room {
             "nexus-kernel" => vec![],
             "nexus-core" => vec!["nexus-kernel"],
-            "nexus-engine" | "nexus-handler" | "nexus-embedded" | "nexus-contract" | "nexus-aws" => vec!["nexus-kernel", "nexus-core"],
+            "nexus-engine" | "nexus-handler" | "nexus-embedded" | "nexus-contract"
+            | "nexus-aws" => vec!["nexus-kernel", "nexus-core"],
             "nexus-media" => vec![],
             "nexus-offline" => vec!["nexus-kernel", "nexus-core", "nexus-engine", "nexus-media"],
             "nexus-lambda" => vec!["nexus-kernel", "nexus-core", "nexus-handler"],
-            "nexus-testkit" => vec!["nexus-kernel", "nexus-core", "nexus-engine", "nexus-handler", "nexus-contract"],
+            "nexus-testkit" => vec![
+                "nexus-kernel",
+                "nexus-core",
+                "nexus-engine",
+                "nexus-handler",
+                "nexus-contract",
+            ],
             name if functions.contains(name) => {
                 vec!["nexus-kernel", "nexus-core", "nexus-engine", "nexus-handler", "nexus-media"]
             }
@@ -50,7 +63,9 @@ fn each_room_depends_only_on_the_rooms_it_may() {
     let mut wrong = Vec::new();
     for (room, to) in &arrows {
         let Some(allowed) = allowed(room) else { continue };
-        wrong.extend(to.iter().filter(|t| !allowed.contains(&t.as_str())).map(|t| format!("{room} → {t}")));
+        wrong.extend(
+            to.iter().filter(|t| !allowed.contains(&t.as_str())).map(|t| format!("{room} → {t}")),
+        );
     }
     assert!(wrong.is_empty(), "arrows that must not be: {wrong:?}");
 }
@@ -74,7 +89,8 @@ fn has(tree: &str, name: &str) -> bool {
 #[test]
 fn the_host_compiles_no_aws_sdk() {
     let tree = tree("nexus-local", &[]);
-    let sdk: Vec<&str> = tree.lines().filter(|l| l.starts_with("aws-sdk") || l.starts_with("aws-config")).collect();
+    let sdk: Vec<&str> =
+        tree.lines().filter(|l| l.starts_with("aws-sdk") || l.starts_with("aws-config")).collect();
     assert!(sdk.is_empty(), "{sdk:?}");
     assert!(has(&tree, "rusqlite"), "the question is asked of the right crate");
 }
@@ -83,7 +99,9 @@ fn the_host_compiles_no_aws_sdk() {
 fn the_rules_know_no_runtime_no_http_and_no_sdk() {
     for room in ["nexus-kernel", "nexus-core", "nexus-engine"] {
         let tree = tree(room, &[]);
-        for stranger in ["tokio", "reqwest", "axum", "hyper", "lambda_runtime", "rusqlite", "aws-config"] {
+        for stranger in
+            ["tokio", "reqwest", "axum", "hyper", "lambda_runtime", "rusqlite", "aws-config"]
+        {
             assert!(!has(&tree, stranger), "{room} needs {stranger}");
         }
     }
@@ -91,9 +109,20 @@ fn the_rules_know_no_runtime_no_http_and_no_sdk() {
 
 #[test]
 fn functions_know_no_adapter() {
-    for package in metadata().workspace_packages().iter().filter(|p| p.manifest_path.as_str().contains("/functions/")) {
+    for package in metadata()
+        .workspace_packages()
+        .iter()
+        .filter(|p| p.manifest_path.as_str().contains("/functions/"))
+    {
         let tree = tree(&package.name, &["--no-default-features"]);
-        for stranger in ["nexus-embedded", "nexus-aws", "nexus-offline", "nexus-lambda", "rusqlite", "lambda_runtime"] {
+        for stranger in [
+            "nexus-embedded",
+            "nexus-aws",
+            "nexus-offline",
+            "nexus-lambda",
+            "rusqlite",
+            "lambda_runtime",
+        ] {
             assert!(!has(&tree, stranger), "{} needs {stranger}", package.name);
         }
     }
@@ -103,13 +132,37 @@ fn functions_know_no_adapter() {
 const WORDS: &[(&str, &[&str])] = &[
     // Keys are formed from a scope, the directory or a sweep.
     ("Key::stored(", &["shared/core/", "shared/embedded/", "shared/aws/", "shared/contract/"]),
-    ("BlobKey::stored(", &["shared/core/", "shared/embedded/", "shared/aws/", "shared/contract/", "shared/handler/src/s3_notice.rs", "infra/local/src/"]),
+    (
+        "BlobKey::stored(",
+        &[
+            "shared/core/",
+            "shared/embedded/",
+            "shared/aws/",
+            "shared/contract/",
+            "shared/handler/src/s3_notice.rs",
+            "infra/local/src/",
+        ],
+    ),
     // Claims are made by an entrance that has checked a token.
-    ("Claims {", &["shared/core/src/scope.rs", "shared/lambda/src/claims.rs", "infra/local/src/issuer.rs", "shared/testkit/"]),
+    (
+        "Claims {",
+        &[
+            "shared/core/src/scope.rs",
+            "shared/lambda/src/claims.rs",
+            "infra/local/src/issuer.rs",
+            "shared/testkit/",
+        ],
+    ),
     // A message is opened where batches are read.
-    ("Envelope::open", &["shared/core/src/envelope.rs", "shared/handler/src/batch.rs", "shared/testkit/"]),
+    (
+        "Envelope::open",
+        &["shared/core/src/envelope.rs", "shared/handler/src/batch.rs", "shared/testkit/"],
+    ),
     // Only functions that sweep begin a sweep.
-    ("Sweep::begin", &["shared/core/src/sweep.rs", "functions/relay/", "functions/retention-sweep/"]),
+    (
+        "Sweep::begin",
+        &["shared/core/src/sweep.rs", "functions/relay/", "functions/retention-sweep/"],
+    ),
     // The process's environment is read where a process begins.
     ("std::env::var", &["infra/local/src/cli/mod.rs", "shared/lambda/src/start.rs"]),
 ];
@@ -118,7 +171,10 @@ const WORDS: &[(&str, &[&str])] = &[
 fn some_words_stand_only_in_their_rooms() {
     let mut wrong = Vec::new();
     for (file, text) in sources::rust_files() {
-        let is_test = file.contains("/tests/") || file.ends_with("tests.rs") || file.starts_with("tests/") || file.starts_with("bench/");
+        let is_test = file.contains("/tests/")
+            || file.ends_with("tests.rs")
+            || file.starts_with("tests/")
+            || file.starts_with("bench/");
         if is_test {
             continue;
         }
@@ -126,10 +182,11 @@ fn some_words_stand_only_in_their_rooms() {
         for (word, rooms) in WORDS {
             let word_is_there = code.lines().any(|line| {
                 let line = line.trim_start();
-                !line.starts_with("//") && line.match_indices(word).any(|(at, _)| {
-                    // `BlobKey::stored` is not `Key::stored`.
-                    !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_')
-                })
+                !line.starts_with("//")
+                    && line.match_indices(word).any(|(at, _)| {
+                        // `BlobKey::stored` is not `Key::stored`.
+                        !line.split_at(at).0.ends_with(|c: char| c.is_alphanumeric() || c == '_')
+                    })
             });
             if word_is_there && !rooms.iter().any(|room| file.starts_with(room)) {
                 wrong.push(format!("{file}: {word}"));
@@ -147,6 +204,10 @@ fn every_crate_says_what_it_is_for() {
         let lib = package.targets.iter().find(|t| t.is_lib());
         let Some(lib) = lib else { continue };
         let text = std::fs::read_to_string(&lib.src_path).unwrap();
-        assert!(text.starts_with("//! "), "{} does not say in its first line what it is for", package.name);
+        assert!(
+            text.starts_with("//! "),
+            "{} does not say in its first line what it is for",
+            package.name
+        );
     }
 }

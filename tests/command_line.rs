@@ -11,7 +11,11 @@ fn nexus(data: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_nexus-under-test"))
         .current_dir(sources::root())
         .args(args)
-        .args(if args.contains(&"--help") { vec![] } else { vec!["--data", data.to_str().unwrap()] })
+        .args(if args.contains(&"--help") {
+            vec![]
+        } else {
+            vec!["--data", data.to_str().unwrap()]
+        })
         .env("NO_COLOR", "1")
         .output()
         .unwrap()
@@ -58,7 +62,9 @@ fn errors_go_to_standard_error_and_end_with_one() {
 #[test]
 fn functions_can_be_called_with_the_sample_events() {
     let folder = tempfile::tempdir().unwrap();
-    for (function, event) in [("retention-sweep", "retention-sweep.schedule.json"), ("relay", "relay.schedule.json")] {
+    for (function, event) in
+        [("retention-sweep", "retention-sweep.schedule.json"), ("relay", "relay.schedule.json")]
+    {
         let called = nexus(folder.path(), &["invoke", function, &format!("events/{event}")]);
         assert!(called.status.success(), "{}", err(&called));
         serde_json::from_str::<Value>(&out(&called)).unwrap();
@@ -87,7 +93,12 @@ fn the_demonstration_prints_one_json_object_with_everything() {
 
     let approved = nexus(folder.path(), &["approve", shown["draft"].as_str().unwrap()]);
     assert!(approved.status.success(), "{}", err(&approved));
-    assert_eq!(out(&approved).lines().filter(|l| l.ends_with("done")).count(), 2, "{}", out(&approved));
+    assert_eq!(
+        out(&approved).lines().filter(|l| l.ends_with("done")).count(),
+        2,
+        "{}",
+        out(&approved)
+    );
     let status = nexus(folder.path(), &["status"]);
     assert!(out(&status).contains("No dead letters."), "{}", out(&status));
 }

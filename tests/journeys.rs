@@ -52,8 +52,12 @@ async fn n3_n13_n14_n26_n30_n31_a_photo_becomes_a_bilingual_draft() {
         let loudness = narration["loudness_lufs"].as_f64().unwrap();
         assert!((loudness + 16.0).abs() <= 1.0, "{loudness} LUFS");
         let film = &draft["films"][language];
-        let (spoken, shown) = (narration["duration_ms"].as_u64().unwrap(), film["duration_ms"].as_u64().unwrap());
-        assert!(shown >= spoken && shown < spoken + 3_000, "the film follows the voice: {spoken} {shown}");
+        let (spoken, shown) =
+            (narration["duration_ms"].as_u64().unwrap(), film["duration_ms"].as_u64().unwrap());
+        assert!(
+            shown >= spoken && shown < spoken + 3_000,
+            "the film follows the voice: {spoken} {shown}"
+        );
         assert_eq!(film["width"].as_u64().unwrap() * 16, film["height"].as_u64().unwrap() * 9);
     }
     // Nothing is left in a queue, and nothing has left the house.
@@ -70,11 +74,13 @@ async fn n15_only_what_a_person_approved_appears_and_only_once() {
     let path = format!("/v1/drafts/{}", draft["id"].as_str().unwrap());
     let approval = json!({ "digest": draft["proposal"]["digest"] });
 
-    let refused = stage.api(WHO, Method::POST, &format!("{path}/approve"), Some(approval.clone())).await;
+    let refused =
+        stage.api(WHO, Method::POST, &format!("{path}/approve"), Some(approval.clone())).await;
     assert_eq!(refused.status, StatusCode::FORBIDDEN, "an operator does not approve");
 
     // An edit voids what was seen.
-    let edit = json!({ "words": { "en": { "captions": { "feed": "Come in, the cup is warm." } } } });
+    let edit =
+        json!({ "words": { "en": { "captions": { "feed": "Come in, the cup is warm." } } } });
     let edited = stage.api(WHO, Method::PATCH, &path, Some(edit)).await;
     assert_eq!(edited.status, StatusCode::OK, "{}", edited.body);
     let stale = stage.api(BOSS, Method::POST, &format!("{path}/approve"), Some(approval)).await;
@@ -85,13 +91,15 @@ async fn n15_only_what_a_person_approved_appears_and_only_once() {
     let seen = stage.get(WHO, &path).await;
     let approval = json!({ "digest": seen["proposal"]["digest"] });
     for _ in 0..2 {
-        let approved = stage.api(BOSS, Method::POST, &format!("{path}/approve"), Some(approval.clone())).await;
+        let approved =
+            stage.api(BOSS, Method::POST, &format!("{path}/approve"), Some(approval.clone())).await;
         assert_eq!(approved.status, StatusCode::OK, "{}", approved.body);
         assert_eq!(approved.body["posts"].as_array().unwrap().len(), 2);
     }
     stage.idle().await;
     let posts = stage.host.feed().posts().unwrap();
-    let texts: BTreeSet<String> = posts.iter().map(|p| format!("{} {}", p.language, p.text)).collect();
+    let texts: BTreeSet<String> =
+        posts.iter().map(|p| format!("{} {}", p.language, p.text)).collect();
     assert_eq!(texts.len(), 2, "one post for each language: {texts:?}");
     assert!(texts.iter().any(|t| t.starts_with("en Come in, the cup is warm.")), "{texts:?}");
     stage.advance(hours(3)).await;
@@ -106,7 +114,8 @@ async fn a_second_delivery_of_every_message_changes_nothing() {
     let (owner, id) = (crate::stage::tenant("aurora"), draft["id"].as_str().unwrap());
     for queue in ["TagQueue", "ComposeQueue", "TranslateQueue", "NarrateQueue", "AnimateQueue"] {
         let body = json!({ "product": "engine", "owner": owner.to_string(), "trace": "t", "message": { "draft": id } });
-        let message = Message { body: body.to_string(), group: owner.to_string(), delay: Duration::ZERO };
+        let message =
+            Message { body: body.to_string(), group: owner.to_string(), delay: Duration::ZERO };
         stage.host.queues().send(&QueueAddress(queue.into()), vec![message]).await.unwrap();
     }
     stage.idle().await;
@@ -172,9 +181,13 @@ async fn a_missing_voice_is_a_note_and_not_a_failure() {
     let draft = stage.draft(WHO, "coffee.png").await;
     assert_eq!(draft["stage"], "awaiting_approval");
     assert_eq!(draft["narrations"], json!({}));
-    let codes: Vec<&str> = draft["notes"].as_array().unwrap().iter().map(|n| n["code"].as_str().unwrap()).collect();
+    let codes: Vec<&str> =
+        draft["notes"].as_array().unwrap().iter().map(|n| n["code"].as_str().unwrap()).collect();
     assert_eq!(codes, ["no_speech_en", "no_speech_es"]);
-    assert!(draft["films"]["es"]["duration_ms"].as_u64().unwrap() > 4_000, "captions are timed by reading");
+    assert!(
+        draft["films"]["es"]["duration_ms"].as_u64().unwrap() > 4_000,
+        "captions are timed by reading"
+    );
 }
 
 #[tokio::test]
@@ -182,8 +195,16 @@ async fn n1_n48_tenants_see_nothing_of_each_other() {
     let stage = Stage::new().await;
     let draft = stage.draft(WHO, "coffee.png").await;
     let id = draft["id"].as_str().unwrap();
-    let foreign = stage.api("borealis/approver", Method::GET, &format!("/v1/drafts/{id}"), None).await;
-    let missing = stage.api("borealis/approver", Method::GET, "/v1/drafts/drf_00000000000000000000000000000000", None).await;
+    let foreign =
+        stage.api("borealis/approver", Method::GET, &format!("/v1/drafts/{id}"), None).await;
+    let missing = stage
+        .api(
+            "borealis/approver",
+            Method::GET,
+            "/v1/drafts/drf_00000000000000000000000000000000",
+            None,
+        )
+        .await;
     assert_eq!((foreign.status, &foreign.body), (StatusCode::NOT_FOUND, &missing.body));
     for list in ["/v1/drafts", "/v1/media", "/v1/products", "/v1/posts"] {
         assert_eq!(stage.get("borealis/operator", list).await["items"], json!([]), "{list}");
@@ -209,7 +230,10 @@ async fn n47_n56_nobody_passes_without_a_token_and_no_cookie_is_ever_set() {
     let expired = stage.token(&["aurora/operator"]);
     stage.advance(hours(2)).await;
     let request = Request::get("/v1/drafts").header("authorization", format!("Bearer {expired}"));
-    assert_eq!(answer(stage.host.api(), request.body(Body::empty()).unwrap()).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        answer(stage.host.api(), request.body(Body::empty()).unwrap()).await.status,
+        StatusCode::UNAUTHORIZED
+    );
 }
 
 #[tokio::test]
@@ -236,11 +260,23 @@ async fn n53_a_removed_medium_leaves_nothing() {
     assert!(gone.status.is_success(), "{}", gone.body);
     stage.advance(hours(2)).await;
     for area in ["in/", "media/", "made/"] {
-        assert_eq!(stage.host.blobs().list(area, &Page::first(10)).await.unwrap().blobs, [], "{area}");
+        assert_eq!(
+            stage.host.blobs().list(area, &Page::first(10)).await.unwrap().blobs,
+            [],
+            "{area}"
+        );
     }
     let rows = stage.host.table().scan(&Page::first(1_000)).await.unwrap().items;
-    let left: BTreeSet<RecordKind> = rows.iter().filter(|i| i.is_live(stage.now())).map(|i| i.kind).collect();
-    for kind in [RecordKind::Media, RecordKind::Draft, RecordKind::BlobName, RecordKind::ContentHash, RecordKind::Claim, RecordKind::Removal] {
+    let left: BTreeSet<RecordKind> =
+        rows.iter().filter(|i| i.is_live(stage.now())).map(|i| i.kind).collect();
+    for kind in [
+        RecordKind::Media,
+        RecordKind::Draft,
+        RecordKind::BlobName,
+        RecordKind::ContentHash,
+        RecordKind::Claim,
+        RecordKind::Removal,
+    ] {
         assert!(!left.contains(&kind), "{kind:?} is left");
     }
 }
@@ -263,7 +299,11 @@ async fn the_sweep_removes_what_no_row_names_and_finds_nothing_the_second_time()
     assert_eq!(run().await["blobs"]["removed"], 1);
     assert!(stage.host.blobs().head(&orphan).await.unwrap().is_none());
     let again = run().await;
-    assert_eq!((&again["blobs"]["found"], &again["table"]["found"]), (&json!(0), &json!(0)), "{again}");
+    assert_eq!(
+        (&again["blobs"]["found"], &again["table"]["found"]),
+        (&json!(0), &json!(0)),
+        "{again}"
+    );
 }
 
 #[tokio::test]
@@ -284,10 +324,12 @@ async fn the_invoke_call_takes_api_gateways_events() {
         },
         "isBase64Encoded": false,
     });
-    let request = Request::post("/2015-03-31/functions/engine-api/invocations").body(Body::from(event.to_string()));
+    let request = Request::post("/2015-03-31/functions/engine-api/invocations")
+        .body(Body::from(event.to_string()));
     let answer = answer_of_house(&stage.host, request.unwrap()).await;
     assert_eq!(answer.status, StatusCode::OK);
     assert_eq!(answer.body["statusCode"], 200, "{}", answer.body);
-    let missing = Request::post("/2015-03-31/functions/nothing/invocations").body(Body::from("{}")).unwrap();
+    let missing =
+        Request::post("/2015-03-31/functions/nothing/invocations").body(Body::from("{}")).unwrap();
     assert_eq!(answer_of_house(&stage.host, missing).await.status, StatusCode::NOT_FOUND);
 }

@@ -27,7 +27,8 @@ fn photo(number: u32) -> Vec<u8> {
     encoder.set_color(png::ColorType::Rgb);
     let mut writer = encoder.write_header().unwrap();
     let pixel = |x: u32, y: u32| [(x / 2) as u8, (y / 2) as u8, (number * 12) as u8];
-    let pixels: Vec<u8> = (0..height).flat_map(|y| (0..width).flat_map(move |x| pixel(x, y))).collect();
+    let pixels: Vec<u8> =
+        (0..height).flat_map(|y| (0..width).flat_map(move |x| pixel(x, y))).collect();
     writer.write_image_data(&pixels).unwrap();
     writer.finish().unwrap();
     bytes
@@ -74,13 +75,23 @@ async fn ten_kills_lose_and_double_nothing() {
     let of = |kind: RecordKind| rows.iter().filter(|i| i.kind == kind).count() as u32;
     assert_eq!((of(RecordKind::Media), of(RecordKind::Draft)), (PHOTOS, PHOTOS));
     for queue in stage.host.queue_status().await.unwrap() {
-        assert!(!queue.is_dead_letter || queue.depth.visible == 0, "dead letters in {}", queue.queue);
+        assert!(
+            !queue.is_dead_letter || queue.depth.visible == 0,
+            "dead letters in {}",
+            queue.queue
+        );
     }
-    let mut waiting = stage.get(WHO, "/v1/drafts?stage=awaiting_approval&limit=100").await["items"].as_array().unwrap().len();
+    let mut waiting = stage.get(WHO, "/v1/drafts?stage=awaiting_approval&limit=100").await["items"]
+        .as_array()
+        .unwrap()
+        .len();
     if waiting < PHOTOS as usize {
         // Messages that a failed step gave back wait for their retry: an hour is enough for all of them.
         stage.advance(Duration::from_secs(3_600)).await;
-        waiting = stage.get(WHO, "/v1/drafts?stage=awaiting_approval&limit=100").await["items"].as_array().unwrap().len();
+        waiting = stage.get(WHO, "/v1/drafts?stage=awaiting_approval&limit=100").await["items"]
+            .as_array()
+            .unwrap()
+            .len();
     }
     assert_eq!(waiting, PHOTOS as usize, "every photo became one draft");
 

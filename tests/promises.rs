@@ -6,7 +6,8 @@ use crate::sources;
 
 /// The promises that are finished, as far as one machine can keep them.
 const FINISHED: &[&str] = &[
-    "N1", "N2", "N3", "N13", "N14", "N15", "N26", "N30", "N31", "N47", "N48", "N49", "N50", "N53", "N56",
+    "N1", "N2", "N3", "N13", "N14", "N15", "N26", "N30", "N31", "N47", "N48", "N49", "N50", "N53",
+    "N56",
 ];
 
 /// The ids at the head of test names, with the tests.
@@ -18,7 +19,10 @@ fn proofs() -> BTreeMap<String, Vec<String>> {
             if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
                 is_test = true;
             }
-            let Some(rest) = line.strip_prefix("fn ").or_else(|| line.strip_prefix("async fn ")) else { continue };
+            let Some(rest) = line.strip_prefix("fn ").or_else(|| line.strip_prefix("async fn "))
+            else {
+                continue;
+            };
             if !std::mem::take(&mut is_test) {
                 continue;
             }
@@ -35,7 +39,9 @@ fn proofs() -> BTreeMap<String, Vec<String>> {
 fn ids(name: &str) -> Vec<String> {
     let is_id = |part: &&str| {
         let (head, digits) = part.split_at_checked(1).unwrap_or_default();
-        ["n", "s", "f"].contains(&head) && !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
+        ["n", "s", "f"].contains(&head)
+            && !digits.is_empty()
+            && digits.bytes().all(|b| b.is_ascii_digit())
     };
     name.split('_').take_while(is_id).map(str::to_uppercase).collect()
 }
@@ -46,6 +52,7 @@ fn every_finished_promise_has_a_proof() {
     for (id, tests) in &proofs {
         println!("{id:<4} {}", tests.join(", "));
     }
-    let missing: BTreeSet<&&str> = FINISHED.iter().filter(|id| !proofs.contains_key(**id)).collect();
+    let missing: BTreeSet<&&str> =
+        FINISHED.iter().filter(|id| !proofs.contains_key(**id)).collect();
     assert!(missing.is_empty(), "no test proves {missing:?}");
 }

@@ -1,15 +1,15 @@
 //! The one-machine host on a clock that the test moves, and the deeds of a person on it.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use nexus_kernel::ambient::ManualClock;
-use nexus_kernel::{Ambient, Timestamp};
 use nexus_kernel::id::TenantId;
+use nexus_kernel::{Ambient, Timestamp};
 use nexus_local::engines::{Engines, Places};
 use nexus_local::host::{Host, Options};
 use serde_json::{Value, json};
@@ -21,7 +21,6 @@ use crate::sources;
 pub(crate) struct Stage {
     pub(crate) host: Arc<Host>,
     pub(crate) clock: ManualClock,
-    pub(crate) data: PathBuf,
     _folder: Option<tempfile::TempDir>,
 }
 
@@ -64,15 +63,19 @@ impl Stage {
         let mut engines = Engines::locate(&places()).await.unwrap();
         assert!(engines.ffmpeg.is_some(), "ffmpeg is missing: run `make setup`");
         change(&mut engines);
-        let data = folder.path().to_path_buf();
         let clock = ManualClock::at("2027-03-01T09:00:00Z".parse().unwrap());
-        let mut stage = Self::on(&data, clock, engines, &[]).await;
+        let mut stage = Self::on(folder.path(), clock, engines, &[]).await;
         stage._folder = Some(folder);
         stage
     }
 
     /// A host on a directory that may hold something, at a time.
-    pub(crate) async fn on(data: &Path, clock: ManualClock, engines: Engines, settings: &[(&str, &str)]) -> Self {
+    pub(crate) async fn on(
+        data: &Path,
+        clock: ManualClock,
+        engines: Engines,
+        settings: &[(&str, &str)],
+    ) -> Self {
         let mut over = BTreeMap::from([("VIDEO_PRESET".to_owned(), "tiny".to_owned())]);
         over.extend(settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
         let options = Options {
@@ -84,7 +87,7 @@ impl Stage {
             base: "http://127.0.0.1:8080".to_owned(),
         };
         let host = Arc::new(Host::open(options).await.unwrap());
-        Self { host, clock, data: data.to_path_buf(), _folder: None }
+        Self { host, clock, _folder: None }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -112,8 +115,15 @@ impl Stage {
     }
 
     /// A request to the API as somebody of these groups.
-    pub(crate) async fn api(&self, who: &str, method: Method, path: &str, body: Option<Value>) -> Answer {
-        let mut request = Request::builder().method(method).uri(path).header("content-type", "application/json");
+    pub(crate) async fn api(
+        &self,
+        who: &str,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Answer {
+        let mut request =
+            Request::builder().method(method).uri(path).header("content-type", "application/json");
         if !who.is_empty() {
             request = request.header("authorization", format!("Bearer {}", self.token(&[who])));
         }
@@ -146,7 +156,13 @@ impl Stage {
     }
 
     /// Announces a medium and puts its bytes where the answer says; the medium's id.
-    pub(crate) async fn upload(&self, who: &str, content_type: &str, bytes: Vec<u8>, product: Option<&str>) -> String {
+    pub(crate) async fn upload(
+        &self,
+        who: &str,
+        content_type: &str,
+        bytes: Vec<u8>,
+        product: Option<&str>,
+    ) -> String {
         let mut announced = json!({ "content_type": content_type, "size": bytes.len() });
         if let Some(product) = product {
             announced["product"] = json!(product);

@@ -33,8 +33,8 @@ start() {
   started+=("$!")
 }
 
-# python VENV PACKAGE...: a virtual environment in .tools that holds exactly these versions.
-python() {
+# environment NAME PACKAGE...: a virtual environment in .tools that holds exactly these versions.
+environment() {
   local venv=$tools/$1
   shift
   if [ "$(cat "$venv/installed" 2>/dev/null)" != "$*" ]; then
@@ -72,7 +72,7 @@ wait_for() {
 
 # Starts the emulator and tells the SDK where it is. With `moved` its clock stands still until a test moves it.
 emulator() {
-  python ministack ministack==1.5.33 time-machine==3.6.0
+  environment ministack ministack==1.5.33 time-machine==3.6.0
   local port
   port=$(free_port)
   export AWS_ENDPOINT_URL=http://127.0.0.1:$port AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1

@@ -7,7 +7,7 @@ source "$(dirname "$0")/emulator.sh"
 functions=(engine-api ingest tag)
 
 cd "$root"
-python lambda cargo-lambda==1.9.2 ziglang==0.17.0
+environment lambda cargo-lambda==1.9.2 ziglang==0.17.0
 export PATH=$tools/lambda/bin:$PATH
 # One by one, as `cargo lambda watch` builds them: together they would share features and be built anew there.
 for function in "${functions[@]}"; do

@@ -20,8 +20,7 @@ use nexus_offline::template_copy::TemplateCopywriter;
 use crate::voiceless::Voiceless;
 
 /// The Engine's parts on AWS. What a function may do with them is its role's to say, not the platform's.
-#[derive(Debug)]
-pub struct AwsPlatform {
+struct AwsPlatform {
     config: SdkConfig,
     ambient: Ambient,
     table_name: String,

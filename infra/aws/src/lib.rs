@@ -8,4 +8,4 @@
 mod engine;
 mod voiceless;
 
-pub use engine::{AwsPlatform, engine};
+pub use engine::engine;

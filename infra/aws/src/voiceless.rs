@@ -19,7 +19,9 @@ impl Speech for Voiceless {
             Language::En => "English",
             Language::Es => "Spanish",
         };
-        format!("No speech service is connected on AWS: the {language} video has captions and no voice.")
+        format!(
+            "No speech service is connected on AWS: the {language} video has captions and no voice."
+        )
     }
 
     async fn say(&self, language: Language, _: &str) -> Result<Spoken, Failure> {

@@ -17,7 +17,8 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use nexus_core::table::{
-    CommitError, CommitToken, Item, Key, Op, Page, Query, Slice, StoreError, Table, check_limits, check_token,
+    CommitError, CommitToken, Item, Key, Op, Page, Query, Slice, StoreError, Table, check_limits,
+    check_token,
 };
 
 /// A product's table.
@@ -47,11 +48,14 @@ impl Table for DynamoTable {
 
     async fn query(&self, query: &Query, page: &Page) -> Result<Slice, StoreError> {
         let after = questions::after(query, page)?;
-        let Some(asked) = questions::ask(query) else { return Ok(Slice { items: Vec::new(), next: None }) };
+        let Some(asked) = questions::ask(query) else {
+            return Ok(Slice { items: Vec::new(), next: None });
+        };
         let request = asked.put_to(self.client.query().table_name(&self.name));
         let request = request.set_exclusive_start_key(after.map(|a| a.key_in(query)));
         let found = request.limit(questions::limit(page)).send().await.map_err(unavailable)?;
-        let next = found.last_evaluated_key.map(|last| questions::cursor(query, last)).transpose()?;
+        let next =
+            found.last_evaluated_key.map(|last| questions::cursor(query, last)).transpose()?;
         Ok(Slice { items: rows::read_all(found.items)?, next })
     }
 
@@ -66,7 +70,8 @@ impl Table for DynamoTable {
         let request = self.client.scan().table_name(&self.name).consistent_read(true);
         let request = request.set_exclusive_start_key(after.map(|a| rows::key(&a.key)));
         let found = request.limit(questions::limit(page)).send().await.map_err(unavailable)?;
-        let next = found.last_evaluated_key.map(|last| questions::scan_cursor(&last)).transpose()?;
+        let next =
+            found.last_evaluated_key.map(|last| questions::scan_cursor(&last)).transpose()?;
         Ok(Slice { items: rows::read_all(found.items)?, next })
     }
 }

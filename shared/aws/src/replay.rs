@@ -32,7 +32,11 @@ pub(crate) fn answering(attempts: u32, answers: &[(u16, &str)]) -> (SdkConfig, S
 
 /// What was sent: method, path with query, and body.
 pub(crate) fn sent(client: &StaticReplayClient) -> Vec<(String, String, String)> {
-    let text = |body: &SdkBody| String::from_utf8_lossy(body.bytes().unwrap_or_default()).into_owned();
+    let text =
+        |body: &SdkBody| String::from_utf8_lossy(body.bytes().unwrap_or_default()).into_owned();
     let path = |uri: &str| uri.splitn(4, '/').nth(3).unwrap_or_default().to_owned();
-    client.actual_requests().map(|r| (r.method().to_owned(), path(r.uri()), text(r.body()))).collect()
+    client
+        .actual_requests()
+        .map(|r| (r.method().to_owned(), path(r.uri()), text(r.body())))
+        .collect()
 }

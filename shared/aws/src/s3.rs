@@ -60,7 +60,10 @@ impl S3Blobs {
     ) -> Self {
         let config = aws_sdk_s3::config::Builder::from(config)
             // Up to 100 MB in one put; what stalls is ended by the SDK's stalled-stream protection before that.
-            .timeout_config(crate::start::limits(Duration::from_secs(120), Duration::from_secs(300)))
+            .timeout_config(crate::start::limits(
+                Duration::from_secs(120),
+                Duration::from_secs(300),
+            ))
             // We send the SHA-256 ourselves.
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .build();
@@ -99,7 +102,8 @@ impl S3Blobs {
 
     /// What S3 will tell of it: whole seconds.
     fn told(&self, size: u64, digest: Digest, content_type: &str) -> BlobFacts {
-        let now = Timestamp::from_second(self.clock.now().as_second()).unwrap_or(Timestamp::UNIX_EPOCH);
+        let now =
+            Timestamp::from_second(self.clock.now().as_second()).unwrap_or(Timestamp::UNIX_EPOCH);
         BlobFacts { size, digest, content_type: content_type.to_owned(), modified: now }
     }
 
@@ -111,12 +115,22 @@ impl S3Blobs {
 
 #[async_trait]
 impl Blobs for S3Blobs {
-    async fn put(&self, key: &BlobKey, bytes: Bytes, content_type: &str) -> Result<BlobFacts, BlobError> {
+    async fn put(
+        &self,
+        key: &BlobKey,
+        bytes: Bytes,
+        content_type: &str,
+    ) -> Result<BlobFacts, BlobError> {
         let facts = self.told(bytes.len() as u64, Digest::of(&bytes), content_type);
         self.put_whole(key, bytes.into(), facts).await
     }
 
-    async fn put_file(&self, key: &BlobKey, file: &Path, content_type: &str) -> Result<BlobFacts, BlobError> {
+    async fn put_file(
+        &self,
+        key: &BlobKey,
+        file: &Path,
+        content_type: &str,
+    ) -> Result<BlobFacts, BlobError> {
         let (size, digest) = facts::of_file(file).await.map_err(unavailable)?;
         let facts = self.told(size, digest, content_type);
         if size > LARGE {
@@ -134,7 +148,8 @@ impl Blobs for S3Blobs {
 
     async fn range(&self, key: &BlobKey, range: Range<u64>) -> Result<Option<Bytes>, BlobError> {
         if range.is_empty() {
-            let there = self.client.head_object().bucket(&self.bucket).key(key.as_str()).send().await;
+            let there =
+                self.client.head_object().bucket(&self.bucket).key(key.as_str()).send().await;
             return Ok(facts::known(there)?.map(|_| Bytes::new()));
         }
         let request = self.client.get_object().bucket(&self.bucket).key(key.as_str());
@@ -173,7 +188,12 @@ impl Blobs for S3Blobs {
         let Some(known) = facts::known(answer)? else { return Ok(None) };
         if let Some(digest) = facts::digest(known.checksum_sha256(), known.metadata()) {
             let size = u64::try_from(known.content_length().unwrap_or(0)).unwrap_or(0);
-            return Ok(Some(facts::told(size, digest, known.content_type(), known.last_modified())));
+            return Ok(Some(facts::told(
+                size,
+                digest,
+                known.content_type(),
+                known.last_modified(),
+            )));
         }
         let Some(mut found) = self.open(key).await? else { return Ok(None) };
         let (mut hasher, mut size) = (facts::Hasher::default(), 0);
@@ -206,7 +226,11 @@ impl Blobs for S3Blobs {
         Ok(BlobSlice { blobs, next })
     }
 
-    async fn sign_upload(&self, key: &BlobKey, rules: &UploadRules) -> Result<SignedUpload, BlobError> {
+    async fn sign_upload(
+        &self,
+        key: &BlobKey,
+        rules: &UploadRules,
+    ) -> Result<SignedUpload, BlobError> {
         sign::upload(self, key, rules).await
     }
 
@@ -255,7 +279,8 @@ mod tests {
     #[tokio::test]
     async fn n45_what_is_put_is_encrypted_under_the_key() {
         let (config, client) = answering(1, &[(200, "")]);
-        let told = blobs(&config).put(&key(), Bytes::from_static(b"content"), "image/png").await.unwrap();
+        let told =
+            blobs(&config).put(&key(), Bytes::from_static(b"content"), "image/png").await.unwrap();
         assert_eq!((told.size, told.digest), (7, Digest::of(b"content")));
         let request = client.actual_requests().next().unwrap();
         let header = |name| request.headers().get(name);
@@ -290,7 +315,8 @@ mod tests {
         let (config, client) = answering(1, &[(204, ""), (200, versions), (204, ""), (204, "")]);
         assert!(blobs(&config).delete(&key()).await.unwrap());
         let requests = sent(&client);
-        let deleted: Vec<_> = requests.iter().filter(|r| r.0 == "DELETE").map(|r| r.1.as_str()).collect();
+        let deleted: Vec<_> =
+            requests.iter().filter(|r| r.0 == "DELETE").map(|r| r.1.as_str()).collect();
         let path = |query: &str| format!("media/ten_a/a%20b?x-id=DeleteObject{query}");
         assert_eq!(deleted, [path(""), path("&versionId=old"), path("&versionId=mark")]);
         assert_eq!(client.actual_requests().next().unwrap().headers().get("if-match"), Some("*"));
@@ -311,7 +337,8 @@ mod tests {
         let mut names: Vec<_> = upload.headers.iter().map(|(name, _)| name.as_str()).collect();
         names.sort_unstable();
         let sse = "x-amz-server-side-encryption";
-        let (key_id, bucket_key) = (format!("{sse}-aws-kms-key-id"), format!("{sse}-bucket-key-enabled"));
+        let (key_id, bucket_key) =
+            (format!("{sse}-aws-kms-key-id"), format!("{sse}-bucket-key-enabled"));
         assert_eq!(names, ["content-type", "if-none-match", sse, &key_id, &bucket_key]);
     }
 }

@@ -13,14 +13,20 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_sqs::types::{Message as SqsMessage, MessageSystemAttributeName as Told, QueueAttributeName};
-use nexus_core::queues::{Depth, Message, QueueAddress, QueueError, Queues, Received, check_limits};
+use aws_sdk_sqs::types::{
+    Message as SqsMessage, MessageSystemAttributeName as Told, QueueAttributeName,
+};
+use nexus_core::queues::{
+    Depth, Message, QueueAddress, QueueError, Queues, Received, check_limits,
+};
 use nexus_kernel::Timestamp;
 
 /// The most messages in one call, as SQS has it.
 const BATCH: usize = 10;
 /// How long dead letters are in hand while they are moved back.
 const MOVING: Duration = Duration::from_secs(60);
+/// The longest wait for a message: well within the time limit of a call.
+const LONGEST_WAIT: i32 = 3;
 /// The longest that a message may be in hand, as SQS has it.
 const LONGEST_IN_HAND: i32 = 12 * 3600;
 
@@ -37,7 +43,7 @@ impl SqsQueues {
         Self { client: Client::new(config), wait: Duration::from_secs(1) }
     }
 
-    /// Lets a receive wait so long for a first message, in whole seconds to 20.
+    /// Lets a receive wait so long for a first message, in whole seconds to 3.
     #[must_use]
     pub fn waiting(mut self, wait: Duration) -> Self {
         self.wait = wait;
@@ -57,7 +63,7 @@ impl SqsQueues {
             .queue_url(&queue.0)
             .max_number_of_messages(i32::try_from(max.min(BATCH)).unwrap_or(1))
             .visibility_timeout(seconds(visibility).min(LONGEST_IN_HAND))
-            .wait_time_seconds(seconds(wait).min(20))
+            .wait_time_seconds(seconds(wait).min(LONGEST_WAIT))
             .message_system_attribute_names(Told::ApproximateReceiveCount)
             .message_system_attribute_names(Told::SentTimestamp)
             .message_system_attribute_names(Told::MessageGroupId);
@@ -107,7 +113,8 @@ impl Queues for SqsQueues {
         receipt: &str,
         after: Duration,
     ) -> Result<(), QueueError> {
-        let request = self.client.change_message_visibility().queue_url(&queue.0).receipt_handle(receipt);
+        let request =
+            self.client.change_message_visibility().queue_url(&queue.0).receipt_handle(receipt);
         match request.visibility_timeout(seconds(after).min(LONGEST_IN_HAND)).send().await {
             Ok(_) => Ok(()),
             Err(error) if is_outdated(error.code(), error.message()) => Ok(()),
@@ -125,8 +132,8 @@ impl Queues for SqsQueues {
         let request = self.client.get_queue_attributes().queue_url(&queue.0);
         let request = request.set_attribute_names(Some(names.to_vec()));
         let told = request.send().await.map_err(|e| failed(e, queue))?;
-        let [visible, in_flight, delayed] =
-            names.map(|name| told.attributes().and_then(|a| a.get(&name)?.parse().ok()).unwrap_or(0));
+        let [visible, in_flight, delayed] = names
+            .map(|name| told.attributes().and_then(|a| a.get(&name)?.parse().ok()).unwrap_or(0));
         Ok(Depth { visible, in_flight, delayed, oldest: None })
     }
 
@@ -149,7 +156,9 @@ impl Queues for SqsQueues {
             moved += letters.len();
             let (receipts, messages): (Vec<_>, Vec<_>) = letters
                 .into_iter()
-                .map(|l| (l.receipt, Message { body: l.body, group: l.group, delay: Duration::ZERO }))
+                .map(|l| {
+                    (l.receipt, Message { body: l.body, group: l.group, delay: Duration::ZERO })
+                })
                 .unzip();
             self.send(queue, messages).await?;
             self.delete(dead, &receipts).await?;
@@ -168,7 +177,9 @@ fn received(message: SqsMessage) -> Received {
         body: message.body.unwrap_or_default(),
         group: told.remove(&Told::MessageGroupId).unwrap_or_default(),
         receive_count: count.unwrap_or(1),
-        sent: sent.and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or(Timestamp::UNIX_EPOCH),
+        sent: sent
+            .and_then(|ms| Timestamp::from_millisecond(ms).ok())
+            .unwrap_or(Timestamp::UNIX_EPOCH),
     }
 }
 
@@ -181,7 +192,9 @@ fn seconds(time: Duration) -> i32 {
 /// Whether a receipt was refused because somebody else has the message now, or nobody.
 fn is_outdated(code: Option<&str>, message: Option<&str>) -> bool {
     match code.unwrap_or_default() {
-        "ReceiptHandleIsInvalid" | "MessageNotInflight" | "AWS.SimpleQueueService.MessageNotInflight" => true,
+        "ReceiptHandleIsInvalid"
+        | "MessageNotInflight"
+        | "AWS.SimpleQueueService.MessageNotInflight" => true,
         // So the service words it where the message is visible again or gone.
         "InvalidParameterValue" => message.is_some_and(|m| m.contains("ReceiptHandle")),
         _ => false,
@@ -213,8 +226,13 @@ mod tests {
 
     async fn send(answers: &[(u16, &str)]) -> (Result<(), QueueError>, Vec<String>) {
         let (config, client) = answering(1, answers);
-        let message = |body: &str| Message { body: body.into(), group: "ten_a".into(), delay: Duration::ZERO };
-        let outcome = SqsQueues::new(&config).send(&queue(), vec![message("one"), message("two")]).await;
+        let message = |body: &str| Message {
+            body: body.into(),
+            group: "ten_a".into(),
+            delay: Duration::ZERO,
+        };
+        let outcome =
+            SqsQueues::new(&config).send(&queue(), vec![message("one"), message("two")]).await;
         (outcome, sent(&client).into_iter().map(|(_, _, body)| body).collect())
     }
 
@@ -249,7 +267,8 @@ mod tests {
             let (config, _) = answering(1, answers);
             SqsQueues::new(&config).delete(&queue(), &["r".into()]).await
         };
-        let outdated = r#"{"Failed":[{"Id":"0","SenderFault":true,"Code":"ReceiptHandleIsInvalid"}]}"#;
+        let outdated =
+            r#"{"Failed":[{"Id":"0","SenderFault":true,"Code":"ReceiptHandleIsInvalid"}]}"#;
         assert!(delete(&[(200, outdated)]).await.is_ok());
         let broken = r#"{"Failed":[{"Id":"0","SenderFault":false,"Code":"InternalError"}]}"#;
         assert!(delete(&[(200, broken), (200, r#"{"Successful":[{"Id":"0"}]}"#)]).await.is_ok());
@@ -265,7 +284,10 @@ mod tests {
         let answer = r#"{"Messages":[{"MessageId":"m","ReceiptHandle":"r","Body":"b","Attributes":
             {"ApproximateReceiveCount":"2","SentTimestamp":"1795165260123","MessageGroupId":"ten_a"}}]}"#;
         let (config, client) = answering(1, &[(200, answer)]);
-        let taken = SqsQueues::new(&config).receive(&queue(), 1, Duration::from_millis(1_500)).await.unwrap();
+        let taken = SqsQueues::new(&config)
+            .receive(&queue(), 1, Duration::from_millis(1_500))
+            .await
+            .unwrap();
         let sent_at = Timestamp::from_millisecond(1_795_165_260_123).unwrap();
         let expected = Received {
             id: "m".into(),

@@ -46,7 +46,10 @@ mod tests {
     async fn n43_another_region_is_refused_at_the_start() {
         assert_eq!(start(Some(REGION)).await.unwrap().region().unwrap().as_ref(), REGION);
         let elsewhere = start(Some("eu-west-1")).await.unwrap_err();
-        assert_eq!(elsewhere.to_string(), "all data stays in us-east-1, but this runs in eu-west-1");
+        assert_eq!(
+            elsewhere.to_string(),
+            "all data stays in us-east-1, but this runs in eu-west-1"
+        );
         assert!(start(None).await.is_err());
     }
 }

@@ -128,7 +128,9 @@ mod tests {
 
     #[test]
     fn the_log_tells_info_unless_told_otherwise() {
-        let filter = |pairs: &[(&str, &str)]| log_filter(&Env::from_pairs(pairs.iter().copied())).to_string();
+        let filter = |pairs: &[(&str, &str)]| {
+            log_filter(&Env::from_pairs(pairs.iter().copied())).to_string()
+        };
         assert_eq!(filter(&[]), "info");
         assert_eq!(filter(&[("AWS_LAMBDA_LOG_LEVEL", "WARN")]), "warn");
         assert_eq!(filter(&[("AWS_LAMBDA_LOG_LEVEL", "WARN"), ("RUST_LOG", "debug")]), "debug");

@@ -7,10 +7,7 @@ pub(crate) fn scene(width: usize, height: usize) -> Vec<u8> {
     for y in 0..height {
         for x in 0..width {
             let (u, v) = (x as f32 / unit, y as f32 / unit);
-            let texture = 0.5 * noise(u * 6.0, v * 6.0, 1)
-                + 0.3 * noise(u * 29.0, v * 29.0, 2)
-                + 0.25 * noise(u * 140.0, v * 140.0, 3)
-                + 0.15 * noise(u * 600.0, v * 600.0, 4);
+            let texture = texture(u, v);
             let light = 0.35 + 0.35 * (1.0 - v) + 0.15 * (u * 3.0).sin();
             // A grid of discs and bars with hard edges, some of them fine.
             let (column, row) = ((u * 4.0).floor(), (v * 4.0).floor());
@@ -24,16 +21,29 @@ pub(crate) fn scene(width: usize, height: usize) -> Vec<u8> {
             let grain = |salt: u32| (hash(x as u32, y as u32, salt) % 1024) as f32 / 1024.0 - 0.5;
             let paint = if inside { 0.35 } else { 0.0 };
             let shades = [
-                light + 0.30 * (texture - 0.5) + paint * hue,
-                light * 0.9 + 0.34 * (texture - 0.5) + paint * (1.0 - hue),
-                light * 0.8 + 0.26 * (texture - 0.5) - paint * 0.5,
+                light + 0.75 * (texture - 0.5) + paint * hue,
+                light * 0.9 + 0.80 * (texture - 0.5) + paint * (1.0 - hue),
+                light * 0.8 + 0.70 * (texture - 0.5) - paint * 0.5,
             ];
             for (salt, shade) in (10..).zip(shades) {
-                pixels.push((255.0 * shade + 26.0 * grain(salt)).clamp(0.0, 255.0) as u8);
+                pixels.push((255.0 * shade + 12.0 * grain(salt)).clamp(0.0, 255.0) as u8);
             }
         }
     }
     pixels
+}
+
+/// Texture from 0 to 1 in ten sizes, each half the size and three quarters the strength of the one before, down to
+/// single pixels: natural scenes have detail in all sizes, and lenses soften the finest.
+fn texture(u: f32, v: f32) -> f32 {
+    let (mut sum, mut total, mut strength, mut hills) = (0.0, 0.0, 1.0, 4.0);
+    for salt in 20..30 {
+        sum += strength * noise(u * hills, v * hills, salt);
+        total += strength;
+        strength *= 0.75;
+        hills *= 2.0;
+    }
+    (1.8 * (sum / total - 0.5) + 0.5).clamp(0.0, 1.0)
 }
 
 /// Smooth noise from 0 to 1 with one hill to a unit.

@@ -10,7 +10,8 @@ use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::{BoxError, BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError as Refusal;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, CancellationReason, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+    AttributeValue, CancellationReason, ConditionCheck, Delete, Put,
+    ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 use nexus_core::RecordKind;
 use nexus_core::table::{CommitError, CommitToken, Condition, Op};
@@ -66,18 +67,20 @@ impl Intercept for LostAnswer {
 }
 
 fn outcome(error: SdkError<Refusal>, lost: bool, ops: &[Op]) -> CommitError {
-    let unknown = lost || !matches!(error, SdkError::ServiceError(_) | SdkError::ConstructionFailure(_));
+    let unknown =
+        lost || !matches!(error, SdkError::ServiceError(_) | SdkError::ConstructionFailure(_));
     match error.as_service_error() {
         // Sure even after a lost answer: the token stood on every attempt.
         Some(Refusal::TransactionCanceledException(cancelled)) => {
-            reasons(cancelled.cancellation_reasons(), ops).unwrap_or_else(|| CommitError::Unavailable(error.into()))
+            reasons(cancelled.cancellation_reasons(), ops)
+                .unwrap_or_else(|| CommitError::Unavailable(error.into()))
         }
         Some(Refusal::IdempotentParameterMismatchException(_)) => CommitError::TokenReused,
         Some(Refusal::TransactionInProgressException(_)) => CommitError::Unknown(error.into()),
         _ if unknown => CommitError::Unknown(error.into()),
-        _ if error.code() == Some("ValidationException") => {
-            CommitError::Refused(error.message().unwrap_or("DynamoDB does not take this commit").to_owned())
-        }
+        _ if error.code() == Some("ValidationException") => CommitError::Refused(
+            error.message().unwrap_or("DynamoDB does not take this commit").to_owned(),
+        ),
         _ => CommitError::Unavailable(error.into()),
     }
 }
@@ -167,28 +170,37 @@ fn write(table: &str, op: &Op) -> Result<TransactWriteItem, BuildError> {
         Op::Put { item: row, .. } => {
             let (condition, names, values) = parts(when);
             let put = Put::builder().table_name(table).set_item(Some(rows::write(row)));
-            let put = put.set_expression_attribute_names(names).set_expression_attribute_values(values);
+            let put =
+                put.set_expression_attribute_names(names).set_expression_attribute_values(values);
             item.put(put.set_condition_expression(condition).build()?)
         }
         Op::Delete { key, .. } => {
             let (condition, names, values) = parts(when);
             let delete = Delete::builder().table_name(table).set_key(Some(rows::key(key)));
-            let delete = delete.set_expression_attribute_names(names).set_expression_attribute_values(values);
+            let delete = delete
+                .set_expression_attribute_names(names)
+                .set_expression_attribute_values(values);
             item.delete(delete.set_condition_expression(condition).build()?)
         }
         Op::Check { key, .. } => {
             // A check must ask something: this holds of every row and of none.
-            let nothing = || Expression::of("attribute_exists(#pk) OR attribute_not_exists(#pk)").name("#pk", rows::PK);
+            let nothing = || {
+                Expression::of("attribute_exists(#pk) OR attribute_not_exists(#pk)")
+                    .name("#pk", rows::PK)
+            };
             let (condition, names, values) = parts(Some(when.unwrap_or_else(nothing)));
             let check = ConditionCheck::builder().table_name(table).set_key(Some(rows::key(key)));
-            let check = check.set_expression_attribute_names(names).set_expression_attribute_values(values);
+            let check =
+                check.set_expression_attribute_names(names).set_expression_attribute_values(values);
             item.condition_check(check.set_condition_expression(condition).build()?)
         }
         Op::Add { key, kind, delta, expires, .. } => {
             let (change, condition) = addition(*kind, *delta, *expires, when);
             let (change, names, values) = parts(Some(change));
             let update = Update::builder().table_name(table).set_key(Some(rows::key(key)));
-            let update = update.set_expression_attribute_names(names).set_expression_attribute_values(values);
+            let update = update
+                .set_expression_attribute_names(names)
+                .set_expression_attribute_values(values);
             let update = update.set_update_expression(change).set_condition_expression(condition);
             // So that a failed condition tells whether it was the sum.
             let told = ReturnValuesOnConditionCheckFailure::AllOld;
@@ -291,8 +303,12 @@ mod tests {
     }
 
     fn cancelled(codes: [&str; 4], item: &str) -> String {
-        let reasons: Vec<_> = codes.iter().map(|c| format!(r#"{{"Code":"{c}","Message":"m"{item}}}"#)).collect();
-        error("TransactionCanceledException", &format!(r#","CancellationReasons":[{}]"#, reasons.join(",")))
+        let reasons: Vec<_> =
+            codes.iter().map(|c| format!(r#"{{"Code":"{c}","Message":"m"{item}}}"#)).collect();
+        error(
+            "TransactionCanceledException",
+            &format!(r#","CancellationReasons":[{}]"#, reasons.join(",")),
+        )
     }
 
     const FAILED: &str = "ConditionalCheckFailed";
@@ -300,9 +316,14 @@ mod tests {
     #[tokio::test]
     async fn a_cancellation_names_every_condition_that_failed() {
         let body = cancelled([FAILED, "None", "None", FAILED], "");
-        assert!(matches!(after(1, &[(400, &body)]).await, Err(CommitError::Conditions(at)) if at == [0, 3]));
+        assert!(
+            matches!(after(1, &[(400, &body)]).await, Err(CommitError::Conditions(at)) if at == [0, 3])
+        );
         // Even after a lost answer: the token stood on both attempts.
-        assert!(matches!(after(2, &[(500, "{}"), (400, &body)]).await, Err(CommitError::Conditions(_))));
+        assert!(matches!(
+            after(2, &[(500, "{}"), (400, &body)]).await,
+            Err(CommitError::Conditions(_))
+        ));
     }
 
     #[tokio::test]
@@ -318,8 +339,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_sum_beyond_64_bits_is_refused_and_not_taken_for_a_failed_condition() {
-        let full = |counter: i64| format!(r#","Item":{{"version":{{"N":"1"}},"counter":{{"N":"{counter}"}}}}"#);
-        let op = |when| Op::Add { key: key("add"), kind: RecordKind::Receipt, delta: 1, expires: None, when };
+        let full = |counter: i64| {
+            format!(r#","Item":{{"version":{{"N":"1"}},"counter":{{"N":"{counter}"}}}}"#)
+        };
+        let op = |when| Op::Add {
+            key: key("add"),
+            kind: RecordKind::Receipt,
+            delta: 1,
+            expires: None,
+            when,
+        };
         let told = |counter, when| {
             let reason = cancelled([FAILED, "None", "None", "None"], &full(counter));
             async move {
@@ -328,7 +357,10 @@ mod tests {
             }
         };
         assert!(matches!(told(i64::MAX, Condition::Present).await, CommitError::Refused(_)));
-        assert!(matches!(told(i64::MAX, Condition::CounterAtMost(9)).await, CommitError::Conditions(_)));
+        assert!(matches!(
+            told(i64::MAX, Condition::CounterAtMost(9)).await,
+            CommitError::Conditions(_)
+        ));
     }
 
     #[tokio::test]
@@ -345,9 +377,17 @@ mod tests {
         let throttled = error("ThrottlingException", "");
         let invalid = error("ValidationException", "");
         assert!(matches!(after(1, &[(400, &missing)]).await, Err(CommitError::Unavailable(_))));
-        assert!(matches!(after(2, &[(400, &throttled), (400, &throttled)]).await, Err(CommitError::Unavailable(_))));
-        assert!(matches!(after(1, &[(400, &invalid)]).await, Err(CommitError::Refused(why)) if why == "why"));
-        assert!(matches!(after(2, &[(500, "{}"), (400, &throttled)]).await, Err(CommitError::Unknown(_))));
+        assert!(matches!(
+            after(2, &[(400, &throttled), (400, &throttled)]).await,
+            Err(CommitError::Unavailable(_))
+        ));
+        assert!(
+            matches!(after(1, &[(400, &invalid)]).await, Err(CommitError::Refused(why)) if why == "why")
+        );
+        assert!(matches!(
+            after(2, &[(500, "{}"), (400, &throttled)]).await,
+            Err(CommitError::Unknown(_))
+        ));
         assert!(matches!(after(1, &[(500, "{}")]).await, Err(CommitError::Unknown(_))));
         assert!(matches!(after(1, &[]).await, Err(CommitError::Unknown(_))), "the line is dead");
     }

@@ -25,7 +25,9 @@ pub(super) fn ask(query: &Query) -> Option<Asked<'_>> {
         Range::Prefix(prefix) if prefix.is_empty() => ("", vec![]),
         Range::Prefix(prefix) => (" AND begins_with(#s, :from)", vec![(":from", prefix.as_str())]),
         Range::Between(from, to) if from > to || to.is_empty() => return None,
-        Range::Between(from, to) if from.is_empty() => (" AND #s <= :to", vec![(":to", to.as_str())]),
+        Range::Between(from, to) if from.is_empty() => {
+            (" AND #s <= :to", vec![(":to", to.as_str())])
+        }
         Range::Between(from, to) => {
             (" AND #s BETWEEN :from AND :to", vec![(":from", from.as_str()), (":to", to.as_str())])
         }
@@ -102,7 +104,11 @@ pub(super) fn scan_cursor(last: &Attributes) -> Result<Cursor, StoreError> {
     ended_at(&SCAN, "", last)
 }
 
-fn ended_at(question: &dyn fmt::Debug, sort: &str, last: &Attributes) -> Result<Cursor, StoreError> {
+fn ended_at(
+    question: &dyn fmt::Debug,
+    sort: &str,
+    last: &Attributes,
+) -> Result<Cursor, StoreError> {
     let part = |name| last.get(name).and_then(|v| v.as_s().ok());
     match (part(PK), part(SK)) {
         (Some(pk), Some(sk)) => Ok(Cursor::at(question, &[sort, pk, sk])),

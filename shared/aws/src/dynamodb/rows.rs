@@ -114,7 +114,10 @@ pub(super) fn take_text(row: &mut Attributes, name: &str) -> Option<String> {
     }
 }
 
-fn take_number<N: std::str::FromStr>(row: &mut Attributes, name: &'static str) -> Result<Option<N>, StoreError> {
+fn take_number<N: std::str::FromStr>(
+    row: &mut Attributes,
+    name: &'static str,
+) -> Result<Option<N>, StoreError> {
     let Some(value) = row.remove(name) else { return Ok(None) };
     let number = value.as_n().ok().and_then(|n| n.parse().ok());
     number.map(Some).ok_or_else(|| corrupt(name))
@@ -130,7 +133,9 @@ fn need<T>(found: Option<T>, name: &'static str) -> Result<T, StoreError> {
 }
 
 fn corrupt(attribute: &'static str) -> StoreError {
-    StoreError::Corrupt(format!("the attribute `{attribute}` is missing or not what we write").into())
+    StoreError::Corrupt(
+        format!("the attribute `{attribute}` is missing or not what we write").into(),
+    )
 }
 
 #[cfg(test)]
@@ -168,9 +173,12 @@ mod tests {
 
     #[test]
     fn a_row_of_somebody_else_is_corrupt() {
-        for (name, value) in
-            [(KIND, text("unheard of")), (VERSION, text("1")), (COUNTER, number("1.5")), (BODY, number(1))]
-        {
+        for (name, value) in [
+            (KIND, text("unheard of")),
+            (VERSION, text("1")),
+            (COUNTER, number("1.5")),
+            (BODY, number(1)),
+        ] {
             let mut row = write(&item());
             row.insert(name.to_owned(), value);
             assert!(matches!(read(row), Err(StoreError::Corrupt(_))), "{name}");

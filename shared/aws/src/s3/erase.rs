@@ -33,11 +33,16 @@ async fn old_versions(
     let (mut versions, mut markers) = (Vec::new(), Vec::new());
     let (mut after, mut after_version) = (None, None);
     loop {
-        let page = client.list_object_versions().bucket(bucket).prefix(key).encoding_type(EncodingType::Url);
+        let page = client
+            .list_object_versions()
+            .bucket(bucket)
+            .prefix(key)
+            .encoding_type(EncodingType::Url);
         let page = page.set_key_marker(after).set_version_id_marker(after_version);
         let page = page.send().await.map_err(unavailable)?;
         let is_ours = |raw: Option<&str>| raw.is_some_and(|raw| facts::decoded(raw) == key);
-        let old = page.versions().iter().filter(|v| is_ours(v.key()) && v.is_latest() != Some(true));
+        let old =
+            page.versions().iter().filter(|v| is_ours(v.key()) && v.is_latest() != Some(true));
         versions.extend(old.filter_map(|v| v.version_id.clone()));
         let marks = page.delete_markers().iter().filter(|m| is_ours(m.key()));
         markers.extend(marks.filter_map(|m| m.version_id.clone()));

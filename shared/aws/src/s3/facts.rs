@@ -100,11 +100,15 @@ pub(super) fn listed(object: &Object) -> Option<ListedBlob> {
 /// A key in a list, which S3 encodes as HTML forms do.
 pub(super) fn decoded(raw: &str) -> String {
     let pair = format!("={raw}");
-    form_urlencoded::parse(pair.as_bytes()).next().map(|(_, key)| key.into_owned()).unwrap_or_default()
+    form_urlencoded::parse(pair.as_bytes())
+        .next()
+        .map(|(_, key)| key.into_owned())
+        .unwrap_or_default()
 }
 
 fn moment(at: Option<&DateTime>) -> Timestamp {
-    let at = at.and_then(|t| t.to_millis().ok()).and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    let at =
+        at.and_then(|t| t.to_millis().ok()).and_then(|ms| Timestamp::from_millisecond(ms).ok());
     at.unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
@@ -120,7 +124,10 @@ mod tests {
         let of_parts = format!("{}-2", checksum(&Digest::of(b"parts")));
         assert_eq!(digest(Some(&of_parts), Some(&stated)), Some(content));
         assert_eq!(digest(Some(&of_parts), None), None);
-        assert_eq!(digest(None, Some(&HashMap::from([(METADATA.to_owned(), "x".to_owned())]))), None);
+        assert_eq!(
+            digest(None, Some(&HashMap::from([(METADATA.to_owned(), "x".to_owned())]))),
+            None
+        );
         let mut hasher = Hasher::default();
         hasher.take(b"con");
         hasher.take(b"tent");

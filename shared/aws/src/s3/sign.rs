@@ -77,8 +77,13 @@ mod tests {
     /// The first second after `at(0)` at which S3 no longer takes it, and the last at which it does.
     fn served(now: i64, until: i64) -> (i64, i64, i64) {
         let (config, told) = life(at(now), at(until)).unwrap();
-        let first = Timestamp::try_from(config.start_time()).unwrap().as_second() - at(0).as_second();
-        (first, first + i64::try_from(config.expires().as_secs()).unwrap(), (told - at(0)).total(jiff::Unit::Millisecond).unwrap() as i64)
+        let first =
+            Timestamp::try_from(config.start_time()).unwrap().as_second() - at(0).as_second();
+        (
+            first,
+            first + i64::try_from(config.expires().as_secs()).unwrap(),
+            (told - at(0)).total(jiff::Unit::Millisecond).unwrap() as i64,
+        )
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::BuildError;
 use aws_sdk_sqs::types::{
-    BatchResultErrorEntry, DeleteMessageBatchRequestEntry as Deletion, SendMessageBatchRequestEntry as Entry,
+    BatchResultErrorEntry, DeleteMessageBatchRequestEntry as Deletion,
+    SendMessageBatchRequestEntry as Entry,
 };
 use nexus_core::queues::{MAX_BODY_BYTES, Message, QueueAddress, QueueError};
 
@@ -38,15 +39,24 @@ pub(super) fn split(messages: Vec<Message>) -> Vec<Vec<Message>> {
 }
 
 /// Sends a batch, and again what of it failed.
-pub(super) async fn send(client: &Client, queue: &QueueAddress, batch: Vec<Message>) -> Result<(), QueueError> {
+pub(super) async fn send(
+    client: &Client,
+    queue: &QueueAddress,
+    batch: Vec<Message>,
+) -> Result<(), QueueError> {
     let entries = batch.into_iter().enumerate().map(|(n, message)| entry(n, message));
     let mut entries = entries.collect::<Result<Vec<_>, _>>().map_err(unbuilt)?;
     for tried in 1.. {
-        let request = client.send_message_batch().queue_url(&queue.0).set_entries(Some(entries.clone()));
+        let request =
+            client.send_message_batch().queue_url(&queue.0).set_entries(Some(entries.clone()));
         let answer = request.send().await.map_err(|e| failed(e, queue))?;
         let Some(first) = answer.failed().first() else { break };
         if let Some(ours) = answer.failed().iter().find(|f| f.sender_fault()) {
-            return Err(QueueError::Refused(format!("{}: {}", ours.code(), ours.message().unwrap_or_default())));
+            return Err(QueueError::Refused(format!(
+                "{}: {}",
+                ours.code(),
+                ours.message().unwrap_or_default()
+            )));
         }
         if tried == TRIES {
             return Err(partly(first, answer.failed().len()));
@@ -57,13 +67,19 @@ pub(super) async fn send(client: &Client, queue: &QueueAddress, batch: Vec<Messa
 }
 
 /// Deletes a batch, and again what of it failed; an outdated receipt has nothing to delete.
-pub(super) async fn delete(client: &Client, queue: &QueueAddress, batch: &[String]) -> Result<(), QueueError> {
-    let entries = batch.iter().enumerate().map(|(n, receipt)| {
-        Deletion::builder().id(n.to_string()).receipt_handle(receipt).build()
-    });
+pub(super) async fn delete(
+    client: &Client,
+    queue: &QueueAddress,
+    batch: &[String],
+) -> Result<(), QueueError> {
+    let entries = batch
+        .iter()
+        .enumerate()
+        .map(|(n, receipt)| Deletion::builder().id(n.to_string()).receipt_handle(receipt).build());
     let mut entries = entries.collect::<Result<Vec<_>, _>>().map_err(unbuilt)?;
     for tried in 1.. {
-        let request = client.delete_message_batch().queue_url(&queue.0).set_entries(Some(entries.clone()));
+        let request =
+            client.delete_message_batch().queue_url(&queue.0).set_entries(Some(entries.clone()));
         let answer = request.send().await.map_err(|e| failed(e, queue))?;
         let again: Vec<_> =
             answer.failed().iter().filter(|f| !is_outdated(Some(f.code()), f.message())).collect();

@@ -8,8 +8,8 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
 use bytes::Bytes;
 use nexus_aws::S3Blobs;
-use nexus_contract::{Pair, START};
 use nexus_contract::blobs::{Browser, Stand};
+use nexus_contract::{Pair, START};
 use nexus_core::blobs::{BlobKey, UploadRules};
 
 use crate::emulator::Emulator;
@@ -25,8 +25,10 @@ async fn on(emulator: &Emulator) -> Stand {
     let config = emulator.config().await;
     let client = Client::new(&config);
     client.create_bucket().bucket(BUCKET).send().await.unwrap();
-    let versions = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
-    let versioned = client.put_bucket_versioning().bucket(BUCKET).versioning_configuration(versions);
+    let versions =
+        VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
+    let versioned =
+        client.put_bucket_versioning().bucket(BUCKET).versioning_configuration(versions);
     versioned.send().await.unwrap();
     let handle = |config| {
         Arc::new(S3Blobs::new(config, BUCKET, Some(KEY.into()), Arc::new(emulator.clock.clone())))
@@ -78,7 +80,8 @@ async fn a_signed_upload_takes_what_it_was_signed_for_once() {
     let Stand { pair, browser } = open().await;
     let key = BlobKey::stored("in/ten_a/upload é %&=?#+ 😀");
     let upload = pair.one.sign_upload(&key, &rules(900)).await.unwrap();
-    let put = async |body: &'static str| browser.put(&upload.url, &upload.headers, body.into()).await;
+    let put =
+        async |body: &'static str| browser.put(&upload.url, &upload.headers, body.into()).await;
     assert!(!put("too few").await && !put("one too many").await, "another size");
     for n in 0..upload.headers.len() {
         let mut changed = upload.headers.clone();
@@ -161,7 +164,10 @@ async fn a_large_file_goes_in_parts_and_comes_back_whole() {
     std::fs::write(&source, &content).unwrap();
     let key = BlobKey::stored("made/ten_a/film");
     let told = pair.one.put_file(&key, &source, "video/mp4").await.unwrap();
-    assert_eq!((told.size, told.digest), (content.len() as u64, nexus_kernel::Digest::of(&content)));
+    assert_eq!(
+        (told.size, told.digest),
+        (content.len() as u64, nexus_kernel::Digest::of(&content))
+    );
     assert_eq!(pair.other.head(&key).await.unwrap(), Some(told.clone()));
     assert_eq!(pair.other.fetch(&key, &target).await.unwrap(), Some(told));
     assert!(std::fs::read(&target).unwrap() == content);

@@ -47,7 +47,10 @@ impl Emulator {
         let endpoint = setting("NEXUS_AWS_ENDPOINT");
         let this = Self { endpoint, clock, follower, client, _alone: alone };
         let reset = format!("{}/_ministack/reset", this.endpoint);
-        assert!(this.request("POST", &reset, &[], Bytes::new()).await.is_some(), "it empties itself");
+        assert!(
+            this.request("POST", &reset, &[], Bytes::new()).await.is_some(),
+            "it empties itself"
+        );
         this
     }
 
@@ -73,7 +76,8 @@ impl Emulator {
         // Another host is not ours to ask.
         let path = url.strip_prefix(&self.endpoint).filter(|path| path.starts_with('/'))?;
         self.follower.show();
-        let mut request = http::Request::builder().method(method).uri(format!("{}{path}", self.endpoint));
+        let mut request =
+            http::Request::builder().method(method).uri(format!("{}{path}", self.endpoint));
         for (name, value) in headers {
             request = request.header(name, value);
         }
@@ -86,7 +90,8 @@ impl Emulator {
 
 #[expect(clippy::disallowed_methods, reason = "where the emulator is stands in the environment")]
 fn setting(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run infra/aws/check/contract.sh"))
+    std::env::var(name)
+        .unwrap_or_else(|_| panic!("{name} is not set: run infra/aws/check/contract.sh"))
 }
 
 /// Tells the emulator the time before each request: the SDK asks for the time to sign it.

@@ -37,8 +37,14 @@ const EXCUSED: &[(&str, &str)] = &[
     ),
     ("s07_a_thousand_messages_keep_no_other_group_waiting", "the emulator knows no fair queues"),
     ("s07_groups_take_turns", "the emulator knows no fair queues"),
-    ("s09_depth_tells_where_the_messages_are", "nothing in SQS tells when the oldest message was sent"),
-    ("s06_a_signed_upload_takes_what_it_was_signed_for", "asks for milliseconds, S3 counts seconds"),
+    (
+        "s09_depth_tells_where_the_messages_are",
+        "nothing in SQS tells when the oldest message was sent",
+    ),
+    (
+        "s06_a_signed_upload_takes_what_it_was_signed_for",
+        "asks for milliseconds, S3 counts seconds",
+    ),
     (
         "s06_a_changed_address_is_refused",
         "the emulator serves an address that names no algorithm; S3 refuses it",

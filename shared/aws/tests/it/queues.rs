@@ -6,8 +6,8 @@ use std::time::Duration;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName as Name;
 use nexus_aws::SqsQueues;
-use nexus_contract::{Pair, START};
 use nexus_contract::queues::{GIVES_UP_AFTER, Stand};
+use nexus_contract::{Pair, START};
 use nexus_core::QueueAddress;
 use nexus_core::queues::{Depth, MAX_BODY_BYTES, Message};
 
@@ -21,7 +21,8 @@ async fn open() -> Stand {
     let dead = QueueAddress(made.queue_url.unwrap());
     let asked = client.get_queue_attributes().queue_url(&dead.0).attribute_names(Name::QueueArn);
     let arn = asked.send().await.unwrap().attributes.unwrap().remove(&Name::QueueArn).unwrap();
-    let policy = format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":"{GIVES_UP_AFTER}"}}"#);
+    let policy =
+        format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":"{GIVES_UP_AFTER}"}}"#);
     let made = client.create_queue().queue_name("orders").attributes(Name::RedrivePolicy, policy);
     let queue = QueueAddress(made.send().await.unwrap().queue_url.unwrap());
     // The trial's clock stands still, so nobody may wait by it.
@@ -61,8 +62,12 @@ fn message(body: &str, group: &str, delay: u64) -> Message {
 async fn messages_are_received_with_body_and_group() {
     let Stand { pair, queue, .. } = open().await;
     let longest = "x".repeat(MAX_BODY_BYTES);
-    let sent = [("x", "ten_a"), (r#"{"text":"Señal 😀 日本 \" ' \\"}"#, "ten_b"), (&longest, "ten_a")];
-    pair.one.send(&queue, sent.map(|(body, group)| message(body, group, 0)).to_vec()).await.unwrap();
+    let sent =
+        [("x", "ten_a"), (r#"{"text":"Señal 😀 日本 \" ' \\"}"#, "ten_b"), (&longest, "ten_a")];
+    pair.one
+        .send(&queue, sent.map(|(body, group)| message(body, group, 0)).to_vec())
+        .await
+        .unwrap();
     let mut taken = pair.other.receive(&queue, 10, VISIBILITY).await.unwrap();
     taken.sort_by_key(|r| r.body.len());
     let received: Vec<_> = taken.iter().map(|r| (r.body.as_str(), r.group.as_str())).collect();

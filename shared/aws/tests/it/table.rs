@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
-    ScalarAttributeType,
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType,
 };
 use nexus_aws::DynamoTable;
 use nexus_contract::Pair;
@@ -27,7 +27,11 @@ async fn open() -> Pair<dyn Table> {
 /// The table as the template has it.
 async fn create(client: &Client) {
     let attribute = |name: &str| {
-        AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build().unwrap()
+        AttributeDefinition::builder()
+            .attribute_name(name)
+            .attribute_type(ScalarAttributeType::S)
+            .build()
+            .unwrap()
     };
     let keys = |pk: &str, sk: &str| {
         [(pk, KeyType::Hash), (sk, KeyType::Range)].map(|(name, kind)| {
