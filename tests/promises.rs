@@ -47,6 +47,7 @@ fn ids(name: &str) -> Vec<String> {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "the list is for whoever asks for it with --nocapture")]
 fn every_finished_promise_has_a_proof() {
     let proofs = proofs();
     for (id, tests) in &proofs {

@@ -33,6 +33,7 @@ pub(crate) struct Answer {
 }
 
 /// Where the engines are looked for, as `make test` has it.
+#[expect(clippy::disallowed_methods, reason = "a test finds the programs that its caller would find")]
 pub(crate) fn places() -> Places {
     let path = std::env::var("PATH").unwrap_or_default();
     Places {
@@ -175,7 +176,7 @@ impl Stage {
             request = request.header(name, value.as_str().unwrap());
         }
         let put = answer_of_house(&self.host, request.body(Body::from(bytes)).unwrap()).await;
-        assert!(put.status.is_success(), "{:?}", put);
+        assert!(put.status.is_success(), "{put:?}");
         answer.body["media"]["id"].as_str().unwrap().to_owned()
     }
 
