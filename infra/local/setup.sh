@@ -45,8 +45,8 @@ wheel() { # wheel package into a folder of its own
   python3 -m pip install --quiet --disable-pip-version-check --target "$tools/py/$1" "$1" >"$tools/pip.log" 2>&1
 }
 if ! has ffmpeg; then
-  if wheel imageio-ffmpeg; then
-    for binary in "$tools"/py/imageio-ffmpeg/imageio_ffmpeg/binaries/ffmpeg-*; do
+  if wheel imageio-ffmpeg==0.6.0; then
+    for binary in "$tools"/py/imageio-ffmpeg==0.6.0/imageio_ffmpeg/binaries/ffmpeg-*; do
       [ -f "$binary" ] && chmod +x "$binary" && ln -sf "$binary" "$tools/ffmpeg"
     done
   fi

@@ -1,6 +1,7 @@
 //! HTTP functions: API Gateway's events become requests to the function's router.
 
 use axum::Router;
+use axum::extract::Request;
 use axum::middleware::map_request;
 use http_body_util::Full;
 use lambda_http::request::LambdaRequest;
@@ -9,11 +10,19 @@ use nexus_kernel::Failure;
 use serde_json::value::RawValue;
 use tower::ServiceExt;
 
-use crate::claims;
+use crate::{claims, start};
 
-/// The router with the claims of API Gateway's authorizer in each request's extensions.
-pub(crate) fn with_claims(router: Router) -> Router {
-    router.layer(map_request(async |request| claims::into_extensions(request)))
+/// The router with what functions look for in each request's extensions: the claims of API Gateway's authorizer,
+/// and the invocation.
+pub(crate) fn entrance(router: Router) -> Router {
+    router.layer(map_request(async |request: Request| {
+        let mut request = claims::into_extensions(request);
+        if let Some(context) = request.extensions().get::<Context>() {
+            let at = start::invocation(context);
+            request.extensions_mut().insert(at);
+        }
+        request
+    }))
 }
 
 /// The answer of a router to one event of API Gateway (payload 2.0), as API Gateway would take it.
@@ -30,7 +39,7 @@ pub async fn answer(
     })?;
     let mut context = Context::default();
     request_id.clone_into(&mut context.request_id);
-    let router = with_claims(router);
+    let router = entrance(router);
     // The whole body at once: a streaming one could not be shared with the thread that carries the answer.
     let whole = service_fn(move |request: lambda_http::Request| {
         let router = router.clone();

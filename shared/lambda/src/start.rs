@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lambda_runtime::{LambdaEvent, service_fn};
+use lambda_runtime::{Context, LambdaEvent, service_fn};
 use nexus_handler::{Entry, Env, Function, HttpFunction, Invocation, Wire};
 use nexus_kernel::ambient::SystemClock;
 use nexus_kernel::{Clock, Failure, Timestamp};
@@ -40,31 +40,39 @@ where
     run(async |env: Env| {
         let platform = platform(&env).await?;
         let router = F::router(F::wire(&platform, &env)?);
-        lambda_http::run(crate::http::with_claims(router)).await
+        lambda_http::run(crate::http::entrance(router)).await
     })
 }
 
 async fn serve(function: Arc<dyn nexus_handler::ErasedFunction>) -> Result<(), BoxError> {
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Box<RawValue>>| {
-        let now = SystemClock.now();
-        let at = Invocation {
-            trace: event.context.xray_trace_id.unwrap_or_else(|| event.context.request_id.clone()),
-            request_id: event.context.request_id,
-            now,
-            deadline: Instant::now() + time_left(event.context.deadline, now),
-        };
+        let at = invocation(&event.context);
         function.call(event.payload.get().as_bytes(), at).await.map_err(told)
     }))
     .await
 }
 
-/// How much time an invocation has whose deadline is told in milliseconds since 1970. Lambda tells none that has
-/// passed; `cargo lambda watch` tells one of 1970, and then it is the longest that Lambda gives.
+/// The call that Lambda's runtime tells of.
+pub(crate) fn invocation(context: &Context) -> Invocation {
+    let now = SystemClock.now();
+    Invocation {
+        request_id: context.request_id.clone(),
+        trace: context.xray_trace_id.clone().unwrap_or_else(|| context.request_id.clone()),
+        now,
+        deadline: Instant::now() + time_left(context.deadline, now),
+    }
+}
+
+/// How much time an invocation has whose deadline is told in milliseconds since 1970. `cargo lambda watch` tells one
+/// of that very year, which is none: then it is the longest that Lambda gives.
 fn time_left(deadline: u64, now: Timestamp) -> Duration {
     const LONGEST: Duration = Duration::from_secs(900);
+    const YEAR: u64 = 365 * 24 * 3600 * 1000;
+    if deadline < YEAR {
+        return LONGEST;
+    }
     let now = u64::try_from(now.as_millisecond()).unwrap_or_default();
-    let left = deadline.checked_sub(now).map_or(LONGEST, Duration::from_millis);
-    left.min(LONGEST)
+    Duration::from_millis(deadline.saturating_sub(now)).min(LONGEST)
 }
 
 /// What Lambda's own log may tell of a failure: the public sentence. The causes were logged where it ended.
@@ -122,6 +130,7 @@ mod tests {
     fn a_deadline_of_1970_is_none() {
         let now = Timestamp::from_second(1_795_165_260).unwrap();
         assert_eq!(time_left(1_795_165_260_000 + 29_000, now), Duration::from_secs(29));
+        assert_eq!(time_left(1_795_165_259_999, now), Duration::ZERO);
         assert_eq!(time_left(600_000, now), Duration::from_secs(900));
         assert_eq!(time_left(u64::MAX, now), Duration::from_secs(900));
     }

@@ -29,18 +29,6 @@ fn main() -> Outcome<()> {
     match words.as_slice() {
         ["ours", photo, threads, out] => ours(photo, threads.parse()?, Path::new(out)),
         ["once", deed, photo] => once(deed, photo),
-        ["dump", folder] => photos(Path::new(folder)).map(drop),
-        ["judge", photo, dirs @ ..] => {
-            let im = turbojpeg::decompress(&std::fs::read(photo)?, PixelFormat::RGB)?;
-            let o = likeness::luma(&im.pixels, im.width);
-            for (at, frame) in FRAMES.iter().enumerate() {
-                let size = (frame.width as usize, frame.height as usize);
-                let r = [-0.5, 0.0, 0.5].map(|shift| likeness::reference(&o, size, shift));
-                for dir in dirs { let j = turbojpeg::decompress(&std::fs::read(format!("{dir}/{at}.jpg"))?, PixelFormat::RGB)?; let m = likeness::luma(&j.pixels, j.width);
-                    println!("{at} {dir} {:?}", r.iter().map(|r| likeness::ssim(&m, r)).collect::<Vec<_>>()); }
-            }
-            Ok(())
-        }
         options => {
             let rounds = options.iter().position(|word| *word == "--rounds");
             let rounds = rounds.and_then(|at| options.get(at + 1)).map_or(Ok(9), |n| n.parse())?;

@@ -2,6 +2,7 @@
 //!
 //! They are ignored in a plain `cargo test`; `infra/aws/check/contract.sh` starts the emulator and runs them.
 //! Which sentence is not tried and why stands in [`EXCUSED`]; `every_sentence_is_tried_or_excused` keeps it whole.
+#![expect(clippy::unwrap_used, reason = "what cannot go on panics: that is its report")]
 
 mod blobs;
 mod emulator;

@@ -219,7 +219,7 @@ pub(super) fn resize_with(
     let mut sink =
         Image::from_slice_u8(side(to.1)?, side(to.2)?, to.0, kind).map_err(Rejection::engine)?;
     let options = ResizeOptions::new()
-        .resize_alg(if (1.0..1.1).contains(&(part.2 / to.1 as f64)) || (1.0..1.1).contains(&(part.3 / to.2 as f64)) { ResizeAlg::Interpolation(filter) } else { ResizeAlg::Convolution(filter) })
+        .resize_alg(ResizeAlg::Convolution(filter))
         .use_alpha(false)
         .crop(part.0, part.1, part.2, part.3);
     resizer.resize(&source, &mut sink, &options).map_err(Rejection::engine)
