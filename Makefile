@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.tools:$(PATH)
 PHOTO ?= events/photos/coffee.png
 DATA ?= data
 
-.PHONY: help setup run test lint bench clean-data
+.PHONY: help setup run test lint lambda-check aws-contract bench clean-data
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -14,7 +14,7 @@ setup: ## set up what is missing on this machine
 	@infra/local/setup.sh run
 
 run: setup ## build, start the host, and push the demonstration photo through the line
-	@cargo build --quiet -p nexus-local
+	cargo build -p nexus-local
 	@target/debug/nexus demo --photo $(PHOTO) --data $(DATA)
 
 test: ## set up and pass all tests
@@ -27,9 +27,16 @@ lint: ## format, clippy, docs, licences
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 	@command -v cargo-deny >/dev/null && cargo deny check bans licenses sources || echo "cargo-deny is not installed: licences and bans were not checked"
 
+lambda-check: ## a photo's first steps through cargo-lambda binaries, on an emulator of AWS on loopback
+	@infra/aws/check/lambda.sh
+
+aws-contract: ## the ports' contracts on the AWS adapters, on the same emulator
+	@infra/aws/check/contract.sh
+
 bench: ## measure side by side with peers, as ratios (not a test)
 	@infra/local/setup.sh run
 	cargo run --profile bench-run -p nexus-bench --bin photos
+	cargo run --profile bench-run -p nexus-bench --bin line
 
 clean-data: ## forget everything that the host keeps in $(DATA)
 	rm -rf $(DATA)

@@ -43,12 +43,12 @@ async fn invoke(
     event: Bytes,
 ) -> Response {
     let Some(function) = find(&functions, &name).cloned() else {
-        let body = json!({ "Type": "User", "Message": format!("Function not found: {name}") });
-        return refused(StatusCode::NOT_FOUND, "ResourceNotFoundException", &body);
+        let message = format!("Function not found: {name}");
+        return refused(StatusCode::NOT_FOUND, "ResourceNotFoundException", &message);
     };
     if !event.is_empty() && serde_json::from_slice::<serde::de::IgnoredAny>(&event).is_err() {
-        let body = json!({ "Type": "User", "message": "Could not parse request body into json." });
-        return refused(StatusCode::BAD_REQUEST, "InvalidRequestContentException", &body);
+        let message = "Could not parse request body into json.";
+        return refused(StatusCode::BAD_REQUEST, "InvalidRequestContentException", message);
     }
     let event = if event.is_empty() { Bytes::from_static(b"{}") } else { event };
     match headers.get("x-amz-invocation-type").and_then(|v| v.to_str().ok()) {
@@ -79,10 +79,12 @@ fn json_response(status: StatusCode, body: String) -> Response {
     (status, [("content-type", "application/json")], body).into_response()
 }
 
-fn refused(status: StatusCode, kind: &'static str, body: &serde_json::Value) -> Response {
+/// As Lambda's API refuses; `errorType` and `errorMessage` are what `cargo lambda invoke` looks for.
+fn refused(status: StatusCode, kind: &'static str, message: &str) -> Response {
+    let body =
+        json!({ "Type": "User", "Message": message, "errorType": kind, "errorMessage": message });
     let mut response = json_response(status, body.to_string());
-    response
-        .headers_mut()
-        .insert(HeaderName::from_static("x-amzn-errortype"), HeaderValue::from_static(kind));
+    let name = HeaderName::from_static("x-amzn-errortype");
+    response.headers_mut().insert(name, HeaderValue::from_static(kind));
     response
 }

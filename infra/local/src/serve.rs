@@ -1,7 +1,7 @@
 //! The host on the system's clock: pollers, schedules and listeners, until it is told to stop.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,8 +21,10 @@ const GRACE: Duration = Duration::from_secs(20);
 
 /// The listeners of a host, bound before it starts so that a taken port is told at once.
 pub struct Listeners {
-    /// The host's own pages.
+    /// The host's own pages, on 127.0.0.1.
     pub house: TcpListener,
+    /// The same on ::1, where the machine has it: `cargo lambda invoke` asks there.
+    pub house_v6: Option<TcpListener>,
     /// The APIs of the template by logical id.
     pub apis: Vec<(String, TcpListener)>,
 }
@@ -36,12 +38,14 @@ impl Listeners {
         let bind =
             async |port: u16| TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], port))).await;
         let house = bind(port).await?;
+        let v6 = SocketAddr::from((Ipv6Addr::LOCALHOST, house.local_addr()?.port()));
+        let house_v6 = TcpListener::bind(v6).await.ok();
         let mut bound = Vec::new();
         for (offset, api) in (1u16..).zip(apis) {
             let next = if port == 0 { 0 } else { port.saturating_add(offset) };
             bound.push((api, bind(next).await?));
         }
-        Ok(Self { house, apis: bound })
+        Ok(Self { house, house_v6, apis: bound })
     }
 
     /// Where a person finds what.
@@ -116,7 +120,11 @@ impl Host {
                 server(listener, router.clone());
             }
         }
-        server(listeners.house, self.house(links));
+        let house = self.house(links);
+        if let Some(v6) = listeners.house_v6 {
+            server(v6, house.clone());
+        }
+        server(listeners.house, house);
         stop.cancelled().await;
         let ended = async {
             while tasks.join_next().await.is_some() {}
