@@ -36,7 +36,7 @@ aws-contract: ## the ports' contracts on the AWS adapters, on the same emulator
 bench: ## measure side by side with peers, as ratios (not a test)
 	@infra/local/setup.sh run
 	cargo run --profile bench-run -p nexus-bench --bin photos
-	cargo run --profile bench-run -p nexus-bench --bin line
+	cargo run --profile bench-run -p nexus-bench --features line --bin line
 
 clean-data: ## forget everything that the host keeps in $(DATA)
 	rm -rf $(DATA)

@@ -1,7 +1,7 @@
 //! Puts photos of 12 megapixels into the queue at once and lets the one-machine host take them through `ingest` and
 //! `tag`: how fast, and how much memory the process takes at most. Then one photo of 100 megapixels alone.
 //!
-//! `cargo run --profile bench-run -p nexus-bench --bin line`
+//! `cargo run --profile bench-run -p nexus-bench --features line --bin line`
 //!
 //! Each run is a process of its own, so that its peak is its own.
 #![expect(clippy::print_stdout, reason = "the report is the purpose")]
