@@ -33,7 +33,10 @@ pub(crate) struct Answer {
 }
 
 /// Where the engines are looked for, as `make test` has it.
-#[expect(clippy::disallowed_methods, reason = "a test finds the programs that its caller would find")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test finds the programs that its caller would find"
+)]
 pub(crate) fn places() -> Places {
     let path = std::env::var("PATH").unwrap_or_default();
     Places {

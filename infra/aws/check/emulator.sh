@@ -76,7 +76,9 @@ emulator() {
   local port
   port=$(free_port)
   export AWS_ENDPOINT_URL=http://127.0.0.1:$port AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
-  export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
+  export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test NO_PROXY=127.0.0.1,localhost
+  # Whoever runs this may be at home in a real account.
+  unset AWS_PROFILE AWS_SESSION_TOKEN
   if [ "${1:-}" = moved ]; then
     export CLOCK_PORT
     CLOCK_PORT=$(free_port)

@@ -4,8 +4,9 @@
 //! ([`Host::run_until_idle`], [`Host::advance`]) on a clock that the test moves.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -152,7 +153,8 @@ impl Host {
     pub async fn open(options: Options) -> Result<Self, StartError> {
         let Options { data, template, ambient, engines, settings, base } = options;
         let plan = template::read(&template, &BTreeMap::new()).map_err(StartError::Template)?;
-        fs::create_dir_all(&data)?;
+        // Its owner's alone, before anything is put into it.
+        DirBuilder::new().recursive(true).mode(0o700).create(&data)?;
         let scratch = fresh_scratch(&data)?;
         let store = Store::open(&data, Product::Engine, ambient.clone())?;
         let (table, queues) = (store.table(), store.queues(queue_settings(&plan)));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use serde_json::json;
@@ -42,6 +42,10 @@ async fn invoke(
     headers: HeaderMap,
     event: Bytes,
 ) -> Response {
+    // An event says who it comes from, and is believed. No page in a browser may send one.
+    if headers.contains_key(header::ORIGIN) || headers.contains_key("sec-fetch-site") {
+        return refused(StatusCode::FORBIDDEN, "AccessDeniedException", "Not from a browser.");
+    }
     let Some(function) = find(&functions, &name).cloned() else {
         let message = format!("Function not found: {name}");
         return refused(StatusCode::NOT_FOUND, "ResourceNotFoundException", &message);

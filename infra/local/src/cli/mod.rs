@@ -11,8 +11,9 @@ mod status;
 mod token;
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::io::{self, IsTerminal};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -149,7 +150,7 @@ impl Where {
     /// The engines of this machine.
     async fn engines(&self) -> Result<Engines, Complaint> {
         let fonts = self.data.join("fonts");
-        fs::create_dir_all(&fonts)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(&fonts)?;
         let font = fonts.join(FONT_FILE);
         if fs::read(&font).ok().as_deref() != Some(FONT) {
             fs::write(&font, FONT)?;
