@@ -67,15 +67,21 @@ impl Function for RetentionSweep {
     async fn handle(&self, _: Scheduled, at: Invocation) -> Result<Receipt, Failure> {
         let sweep = Sweep::begin(Product::Engine);
         let mut receipt = Receipt::begin(at.now);
-        self.rows(sweep, &at, &mut receipt).await?;
-        for area in Area::ALL {
-            self.unnamed_blobs(sweep, area, &at, &mut receipt).await?;
-        }
+        let swept = self.everything(sweep, &at, &mut receipt).await;
+        receipt.complete &= swept.is_ok();
         receipt.finished = self.0.ambient.now();
         let row = receipt.row(sweep, &*self.0.ambient.ids);
         self.0.table.commit(vec![Op::Put { item: row, when: Condition::Absent }], None).await?;
-        Ok(receipt)
+        // What was removed before a store failed has its receipt too.
+        swept.map(|()| receipt)
     }
+}
+
+/// When the time of a listed row was over: its place in the index says so, of what removals left too, which has no
+/// expiry.
+fn over_since(listed: &Item) -> Option<Timestamp> {
+    let (moment, _) = listed.due.as_ref()?.sort.split_once('#')?;
+    Timestamp::from_millisecond(moment.parse().ok()?).ok()
 }
 
 /// What became of one thing.
@@ -86,6 +92,19 @@ enum Fate {
 }
 
 impl RetentionSweep {
+    async fn everything(
+        &self,
+        sweep: Sweep,
+        at: &Invocation,
+        receipt: &mut Receipt,
+    ) -> Result<(), Failure> {
+        self.rows(sweep, at, receipt).await?;
+        for area in Area::ALL {
+            self.unnamed_blobs(sweep, area, at, receipt).await?;
+        }
+        Ok(())
+    }
+
     /// Rows whose time is over, and what removals left.
     async fn rows(
         &self,
@@ -104,7 +123,7 @@ impl RetentionSweep {
                         return Ok(());
                     }
                     let fate = self.row(sweep, listed, at.now).await;
-                    receipt.table.count(fate, listed.expires.unwrap_or(at.now));
+                    receipt.table.count(fate, over_since(listed).unwrap_or(at.now));
                 }
                 match slice.next {
                     Some(next) => page = Page::after(PAGE, Some(next)),

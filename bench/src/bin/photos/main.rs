@@ -47,7 +47,7 @@ fn ours(photo: &str, threads: usize, out: &Path) -> Outcome<()> {
         let (result, took) =
             timed(|| photo::renditions(&bytes, &Limits::default(), &FRAMES, threads));
         made = result?;
-        println!("{took}");
+        println!("{took} {}", processor_milliseconds()?);
     }
     for (at, rendition) in made.iter().enumerate() {
         std::fs::write(out.join(format!("{at}.jpg")), &rendition.jpeg)?;
@@ -83,12 +83,31 @@ fn peak_kilobytes() -> Outcome<u64> {
     Ok(line.and_then(|rest| rest.split_whitespace().next()).ok_or("no VmHWM")?.parse()?)
 }
 
+/// What all threads of this process have used so far; the kernel counts hundredths of a second.
+fn processor_milliseconds() -> Outcome<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    let (_, fields) = stat.rsplit_once(')').ok_or("no name in stat")?;
+    let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
+    Ok(10.0 * ticks.sum::<Result<f64, _>>()?)
+}
+
 /// A process that does one photo per line.
 struct Contender {
     child: Child,
     ask: ChildStdin,
     answers: Lines<BufReader<ChildStdout>>,
     times: Vec<f64>,
+    processor: Vec<f64>,
+}
+
+/// What a contender took for one photo, and how large it grew.
+struct Taken {
+    /// Milliseconds of each round but the first, which warms up.
+    times: Vec<f64>,
+    /// Milliseconds of processor time of a round, on average.
+    processor: f64,
+    /// Peak memory in kilobytes.
+    peak: u64,
 }
 
 impl Contender {
@@ -96,23 +115,26 @@ impl Contender {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let ask = child.stdin.take().ok_or("no stdin")?;
         let answers = BufReader::new(child.stdout.take().ok_or("no stdout")?).lines();
-        Ok(Self { child, ask, answers, times: Vec::new() })
+        Ok(Self { child, ask, answers, times: Vec::new(), processor: Vec::new() })
     }
 
     fn go(&mut self) -> Outcome<()> {
         writeln!(self.ask, "go")?;
-        self.times.push(self.answers.next().ok_or("no answer")??.parse()?);
+        let answer = self.answers.next().ok_or("no answer")??;
+        let (time, processor) = answer.split_once(' ').ok_or("half an answer")?;
+        self.times.push(time.parse()?);
+        self.processor.push(processor.parse()?);
         Ok(())
     }
 
-    /// The times without the first, which warms up, and the peak memory in kilobytes.
-    fn finish(self) -> Outcome<(Vec<f64>, u64)> {
-        let Self { mut child, ask, mut answers, mut times } = self;
+    fn finish(self) -> Outcome<Taken> {
+        let Self { mut child, ask, mut answers, mut times, processor } = self;
         drop(ask);
         let peak = answers.next().ok_or("no answer")??.parse()?;
         child.wait()?;
         times.remove(0);
-        Ok((times, peak))
+        let used = processor.last().zip(processor.first()).map_or(0.0, |(end, start)| end - start);
+        Ok(Taken { processor: used / times.len() as f64, times, peak })
     }
 }
 
@@ -165,23 +187,8 @@ fn compare(rounds: usize) -> Outcome<()> {
     let folder = tempfile::tempdir()?;
     let photos = photos(folder.path())?;
     let exe = std::env::current_exe()?;
-    println!("12-megapixel photos to 1080x1920, 1080x1080 and 1200x675; {rounds} rounds, medians");
     println!(
-        "{:<20} {:>9} | {:>8} {:>8}  {:>6} {:>13} | {:>8} {:>8} {:>9} | {:>6} {:>6} {:>6} | {:>6} {:>6} | sharp's mode",
-        "photo",
-        "threads",
-        "ours ms",
-        "sharp ms",
-        "ratio",
-        "(spread)",
-        "ssim",
-        "sharp's",
-        "less",
-        "MB",
-        "sharp",
-        "ratio",
-        "KB",
-        "sharp"
+        "12-megapixel photos to 1080x1920, 1080x1080 and 1200x675; {rounds} rounds; ours, then sharp's"
     );
     for (name, photo, rgb, width) in &photos {
         let original = likeness::luma(rgb, *width);
@@ -198,7 +205,7 @@ fn compare(rounds: usize) -> Outcome<()> {
                 let mut trial =
                     Contender::start(&mut sharp_command(photo, mode, one_core, &out_sharp))?;
                 (0..4).try_for_each(|_| trial.go())?;
-                let time = median(&trial.finish()?.0);
+                let time = median(&trial.finish()?.times);
                 if time < best.0 {
                     best = (time, mode);
                 }
@@ -212,26 +219,39 @@ fn compare(rounds: usize) -> Outcome<()> {
                 ours.go()?;
                 sharp.go()?;
             }
-            let (our_times, our_peak) = ours.finish()?;
-            let (sharp_times, sharp_peak) = sharp.finish()?;
-            let ratios: Vec<f64> =
-                our_times.iter().zip(&sharp_times).map(|(ours, sharp)| sharp / ours).collect();
-            let lowest = ratios.iter().copied().fold(f64::INFINITY, f64::min);
-            let highest = ratios.iter().copied().fold(0.0, f64::max);
-            let (our_ssim, our_size) = judge(&out_ours, &references)?;
-            let (sharp_ssim, sharp_size) = judge(&out_sharp, &references)?;
+            let (ours, sharp) = (ours.finish()?, sharp.finish()?);
+            let mut ratios: Vec<f64> =
+                ours.times.iter().zip(&sharp.times).map(|(ours, sharp)| sharp / ours).collect();
+            ratios.sort_by(f64::total_cmp);
+            let ends = ratios.first().zip(ratios.last()).unwrap_or((&0.0, &0.0));
+            let (our_likeness, our_size) = judge(&out_ours, &references)?;
+            let (its_likeness, its_size) = judge(&out_sharp, &references)?;
+            let threads = if one_core { "1, one core".to_owned() } else { threads.to_string() };
+            println!("{name}, threads {threads} (sharp: {:?})", best.1);
             println!(
-                "{name:<20} {:>9} | {:>8.1} {:>8.1}  {:>6.2} {:>13} | {our_ssim:>8.4} {sharp_ssim:>8.4} {:>9.4} | {:>6.0} {:>6.0} {:>6.2} | {our_size:>6} {sharp_size:>6} | {:?}",
-                if one_core { "1 (core)".to_owned() } else { threads.to_string() },
-                median(&our_times),
-                median(&sharp_times),
+                "  milliseconds      {:>7.1} {:>7.1}  ratio {:.2} ({:.2} to {:.2})",
+                median(&ours.times),
+                median(&sharp.times),
                 median(&ratios),
-                format!("({lowest:.2}-{highest:.2})"),
-                sharp_ssim - our_ssim,
-                our_peak as f64 / 1e3,
-                sharp_peak as f64 / 1e3,
-                our_peak as f64 / sharp_peak as f64,
-                best.1,
+                ends.0,
+                ends.1
+            );
+            println!(
+                "  processor time    {:>7.1} {:>7.1}  ratio {:.2}",
+                ours.processor,
+                sharp.processor,
+                sharp.processor / ours.processor
+            );
+            println!(
+                "  SSIM              {our_likeness:>7.4} {its_likeness:>7.4}  ours less by {:.4}",
+                its_likeness - our_likeness
+            );
+            println!("  kilobytes, all    {our_size:>7} {its_size:>7}");
+            println!(
+                "  peak memory, MB   {:>7.1} {:>7.1}  ratio {:.2}",
+                ours.peak as f64 / 1e3,
+                sharp.peak as f64 / 1e3,
+                ours.peak as f64 / sharp.peak as f64
             );
         }
     }

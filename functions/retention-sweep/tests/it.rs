@@ -1,0 +1,411 @@
+//! An hour in, what was promised not to be kept out.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::SignedDuration;
+use nexus_contract::{Fault, Faults, Flaky, StaleIndex};
+use nexus_core::directory::OutsideKind;
+use nexus_core::retention::{ABANDONED_AFTER, RECEIPT_AGE, UNNAMED_BLOB_AGE};
+use nexus_core::{
+    BlobKey, Blobs, Directory, Op, Product, RecordKind, Scope, Table, records,
+};
+use nexus_engine::account::Settings;
+use nexus_engine::desk::Desk;
+use nexus_engine::media::MediaState;
+use nexus_engine::{EnginePlatform, Media, blob_names, cache, removal};
+use nexus_handler::{Entry, ErasedFunction, Invocation};
+use nexus_kernel::{Failure, Timestamp};
+use nexus_retention_sweep::{Receipt, RetentionSweep};
+use nexus_testkit::{MemoryPlatform, build, people};
+
+const MILLI: SignedDuration = SignedDuration::from_millis(1);
+
+fn hours(n: i64) -> SignedDuration {
+    SignedDuration::from_hours(n)
+}
+
+fn scope(tenant: u32) -> Scope {
+    people::scope(people::tenant(tenant))
+}
+
+/// The function on a platform.
+struct House {
+    platform: MemoryPlatform,
+    function: Arc<dyn ErasedFunction>,
+}
+
+impl House {
+    fn new() -> Self {
+        Self::on(MemoryPlatform::new())
+    }
+
+    fn on(platform: MemoryPlatform) -> Self {
+        let wired: &dyn EnginePlatform = &platform;
+        let entry = Entry::event::<RetentionSweep, _>(wired, &platform.env()).unwrap();
+        let Entry::Event(function) = entry else { panic!("it takes events") };
+        Self { platform, function }
+    }
+
+    /// On stores of which calls fail.
+    fn flaky(faults: &Faults) -> Self {
+        let (of_table, of_blobs) = (faults.clone(), faults.clone());
+        Self::on(
+            MemoryPlatform::new()
+                .with_table(|table| Arc::new(Flaky::new(table, of_table)))
+                .with_blobs(|blobs| Arc::new(Flaky::new(blobs, of_blobs))),
+        )
+    }
+
+    async fn try_run(&self, at: Invocation) -> Result<Receipt, Failure> {
+        let reply = self.function.call(b"{}", at).await?;
+        Ok(serde_json::from_str(reply.get()).unwrap())
+    }
+
+    async fn run(&self) -> Receipt {
+        self.try_run(self.platform.invocation()).await.unwrap()
+    }
+
+    /// How many rows and blobs a run found and removed; nothing failed.
+    async fn removed(&self) -> (u64, u64) {
+        let receipt = self.run().await;
+        assert!(receipt.complete);
+        for tally in [&receipt.table, &receipt.blobs] {
+            assert_eq!((tally.found, tally.failed, tally.oldest_left), (tally.removed, 0, None));
+        }
+        (receipt.table.removed, receipt.blobs.removed)
+    }
+
+    async fn count(&self, kind: RecordKind) -> usize {
+        self.platform.rows().await.iter().filter(|r| r.kind == kind).count()
+    }
+
+    fn after(&self, wait: SignedDuration) -> Timestamp {
+        self.platform.now().saturating_add(wait).unwrap()
+    }
+
+    /// Keeps an answer for so long.
+    async fn keep(&self, tenant: u32, what: &str, wait: SignedDuration) {
+        let question = cache::question("fake", &what);
+        let op = cache::keep(&scope(tenant), question, &what, self.after(wait));
+        self.platform.commit(vec![op]).await;
+    }
+
+    async fn put_blob(&self, key: &BlobKey) {
+        let bytes = Bytes::copy_from_slice(key.as_str().as_bytes());
+        self.platform.blobs.put(key, bytes, "image/jpeg").await.unwrap();
+    }
+
+    /// An announced medium, as `uploading` commits it.
+    async fn announced(&self, number: u32) -> Media {
+        let (scope, id) = (scope(1), build::media_id(number));
+        let media = Media::awaiting(&scope, id, None, "bakery".into(), self.platform.now());
+        let (kind, upload) = (OutsideKind::Upload, media.upload.as_str());
+        let claim = Directory::of(Product::Engine).claim(&scope, kind, upload, &id.to_string());
+        self.platform.commit(vec![records::create(&scope, &media), claim]).await;
+        media
+    }
+
+    /// Removes a medium whose blobs cannot be deleted now.
+    async fn remove_without_blobs(&self, media: &Media) {
+        let blobs = Arc::new(self.platform.blobs.clone());
+        let dead = Flaky::<dyn Blobs>::new(blobs, Faults::crash(0, Fault::Before));
+        let ambient = self.platform.ambient();
+        let desk = Desk {
+            table: &self.platform.table,
+            scope: &scope(1),
+            by: "usr",
+            trace: "trace",
+            ambient: &ambient,
+        };
+        removal::remove(&desk, &dead, media.id).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn n49_n50_kept_answers_go_at_their_very_moment_each_tenants_at_its_own() {
+    let house = House::new();
+    let ages = [(1, 1), (2, 24), (3, 72)];
+    for (tenant, hours) in ages {
+        let settings = Settings { cache_hours: hours, ..Settings::default() };
+        house.platform.put(&scope(tenant), &settings).await;
+        house.keep(tenant, "what", settings.cache_age()).await;
+    }
+    let start = house.platform.now();
+    for (left, (tenant, age)) in [2, 1, 0].into_iter().zip(ages) {
+        let age = hours(i64::from(age));
+        let passed = house.platform.now().duration_since(start);
+        house.platform.advance(age - passed - MILLI);
+        assert_eq!(house.removed().await, (0, 0), "tenant {tenant}, a millisecond before");
+        assert_eq!(house.count(RecordKind::Cache).await, left + 1);
+        house.platform.advance(MILLI);
+        assert_eq!(house.removed().await, (1, 0), "tenant {tenant}");
+        assert_eq!(house.count(RecordKind::Cache).await, left);
+        let whose = scope(tenant).owner().to_string();
+        let rows = house.platform.rows().await;
+        assert!(!rows.iter().any(|r| r.kind == RecordKind::Cache && r.key.pk().contains(&whose)));
+    }
+    assert_eq!(house.count(RecordKind::Settings).await, 3, "settings are kept");
+}
+
+#[tokio::test]
+async fn an_upload_that_was_abandoned_goes_after_a_day_with_its_claim_and_its_bytes() {
+    let house = House::new();
+    let media = house.announced(1).await;
+    house.platform.advance(SignedDuration::from_mins(10));
+    house.put_blob(&media.upload).await;
+    house.platform.advance(ABANDONED_AFTER - SignedDuration::from_mins(10) - MILLI);
+    assert_eq!(house.removed().await, (0, 0));
+    house.platform.advance(MILLI);
+    assert_eq!(house.removed().await, (1, 0));
+    assert_eq!(house.count(RecordKind::Media).await, 0);
+    assert_eq!(house.count(RecordKind::Claim).await, 0);
+    assert!(house.platform.blob_keys().await.is_empty());
+    assert_eq!(house.removed().await, (0, 0), "a second run finds nothing");
+}
+
+#[tokio::test]
+async fn n53_a_medium_and_its_draft_are_kept_until_somebody_removes_them() {
+    let house = House::new();
+    build::finished(&house.platform, &scope(1), build::media_id(1)).await;
+    let (rows, blobs) = (house.platform.rows().await, house.platform.blob_keys().await);
+    assert!(!blobs.is_empty());
+    for _ in 0..10 {
+        house.platform.advance(hours(24 * 365));
+        house.run().await;
+    }
+    let mut left = house.platform.rows().await;
+    left.retain(|r| r.kind != RecordKind::Receipt);
+    assert_eq!((left, house.platform.blob_keys().await), (rows, blobs));
+}
+
+#[tokio::test]
+async fn a_blob_that_nothing_names_goes_after_its_age_and_a_named_one_never() {
+    let house = House::new();
+    let (one, two) = (scope(1), scope(2));
+    let named = [one.blob("media", "m/clean.jpg"), one.blob("made", "d/1-en.mp4")];
+    let unnamed = [one.blob("media", "m/left.jpg"), one.blob("made", "d/left.mp4")];
+    // Another tenant's name is no name.
+    let foreign = two.blob("made", "d/1-en.mp4");
+    for blob in named.iter().chain(&unnamed).chain([&foreign]) {
+        house.put_blob(blob).await;
+    }
+    let names = named.iter().map(|blob| blob_names::name(&one, blob, &"a record"));
+    house.platform.commit(names.chain([blob_names::name(&one, &foreign, &"a record")]).collect()).await;
+    let upload = one.blob("in", "upload");
+    house.put_blob(&upload).await;
+
+    house.platform.advance(UNNAMED_BLOB_AGE - MILLI);
+    assert_eq!(house.removed().await, (0, 0));
+    house.platform.advance(MILLI);
+    assert_eq!(house.removed().await, (0, 3));
+    let mut left: Vec<BlobKey> = [upload.clone()].into_iter().chain(named.clone()).collect();
+    left.sort();
+    assert_eq!(house.platform.blob_keys().await, left);
+
+    house.platform.advance(ABANDONED_AFTER - UNNAMED_BLOB_AGE - MILLI);
+    assert_eq!(house.removed().await, (0, 0));
+    house.platform.advance(MILLI);
+    assert_eq!(house.removed().await, (0, 1), "an upload whose row is long gone");
+
+    house.platform.advance(hours(24 * 365));
+    house.run().await;
+    left.retain(|blob| *blob != upload);
+    assert_eq!(house.platform.blob_keys().await, left);
+}
+
+#[tokio::test]
+async fn n53_what_a_removal_left_goes_with_the_next_run() {
+    let house = House::new();
+    let (media, draft) = build::finished(&house.platform, &scope(1), build::media_id(1)).await;
+    let (other, _) = build::finished(&house.platform, &scope(2), build::media_id(1)).await;
+    house.put_blob(&media.upload).await;
+    house.remove_without_blobs(&media).await;
+    let of_it = house.platform.blob_keys().await;
+    let of_it: Vec<&BlobKey> = of_it.iter().filter(|b| scope(1).holds(b)).collect();
+    assert_eq!(of_it.len(), media.blobs().count() + draft.blobs().count() + 1);
+
+    assert_eq!(house.removed().await, (1, 0));
+    let left = house.platform.blob_keys().await;
+    assert!(left.iter().all(|b| scope(2).holds(b)) && left.len() >= other.blobs().count());
+    let mine = scope(1).owner().to_string();
+    assert!(!house.platform.rows().await.iter().any(|r| r.key.pk().contains(&mine)));
+    assert_eq!(house.removed().await, (0, 0), "a second run finds nothing");
+}
+
+#[tokio::test]
+async fn every_run_leaves_a_receipt_that_is_kept_for_its_own_time() {
+    let house = House::new();
+    house.keep(1, "what", hours(1)).await;
+    house.platform.advance(hours(1));
+    let receipt = house.run().await;
+    assert_eq!(receipt.started, house.platform.now());
+    assert_eq!((receipt.table.found, receipt.table.removed), (1, 1));
+    assert_eq!(receipt.backups_hold_until, house.after(hours(24 * 35)));
+    let kept = || async {
+        let mut rows = house.platform.rows().await;
+        rows.retain(|r| r.kind == RecordKind::Receipt);
+        rows
+    };
+    let rows = kept().await;
+    assert_eq!(rows.len(), 1);
+    assert_eq!(serde_json::from_str::<Receipt>(&rows[0].body).unwrap(), receipt);
+    assert!(!rows[0].body.contains("ten_"), "a receipt holds counts and times only");
+
+    house.platform.advance(RECEIPT_AGE - MILLI);
+    assert_eq!(house.removed().await, (0, 0));
+    house.platform.advance(MILLI);
+    assert_eq!(house.removed().await, (1, 0));
+    assert!(!kept().await.contains(&rows[0]));
+}
+
+#[tokio::test]
+async fn a_sweep_goes_page_by_page_to_the_end() {
+    let house = House::new();
+    for n in 0..2_000 {
+        house.keep(1, &n.to_string(), hours(1)).await;
+    }
+    for n in 0..500 {
+        house.put_blob(&scope(1).blob("made", &format!("left/{n:04}"))).await;
+    }
+    house.platform.advance(hours(1));
+    assert_eq!(house.removed().await, (2_000, 500));
+    assert_eq!(house.removed().await, (0, 0));
+    assert!(house.platform.blob_keys().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_run_without_time_says_so_and_the_next_one_goes_on() {
+    let house = House::new();
+    house.keep(1, "what", hours(1)).await;
+    house.put_blob(&scope(1).blob("made", "left")).await;
+    house.platform.advance(hours(1));
+    let short = Duration::from_secs(4);
+    let deadline = tokio::time::Instant::now() + short;
+    let at = Invocation { deadline, ..house.platform.invocation() };
+    let receipt = house.try_run(at).await.unwrap();
+    assert!(!receipt.complete);
+    assert_eq!((receipt.table.removed, receipt.blobs.removed), (0, 0));
+    assert_eq!(house.removed().await, (1, 1));
+}
+
+#[tokio::test]
+async fn n49_ghosts_of_a_late_index_remove_nothing_that_is_live() {
+    for seed in 0..20 {
+        let mut kept = None;
+        let platform = MemoryPlatform::new().with_table(|table| {
+            let stale = StaleIndex::new(table, seed);
+            kept = Some(stale.clone());
+            Arc::new(stale)
+        });
+        let (house, stale) = (House::on(platform), kept.unwrap());
+        let commit = async |op: Op| stale.commit(vec![op], None).await.unwrap();
+        let scope = scope(1);
+        let question = |n: u32| cache::question("fake", &n);
+        // What expires in an hour: half of it is kept anew for longer, and of the uploads half become media.
+        let mut announced = Vec::new();
+        for n in 0..12 {
+            commit(cache::keep(&scope, question(n), &n, house.after(hours(24)))).await;
+            announced.push(house.announced(n).await);
+        }
+        house.platform.advance(hours(24) - MILLI);
+        for n in 0..6 {
+            commit(cache::keep(&scope, question(n), &n, house.after(hours(24)))).await;
+            let mut media = announced[n as usize].clone();
+            media.state = MediaState::Ready;
+            commit(records::write(&scope, &media)).await;
+        }
+        house.platform.advance(MILLI);
+        for _ in 0..5 {
+            house.run().await;
+        }
+        let rows = house.platform.rows().await;
+        let keys = |kind| -> BTreeSet<_> {
+            rows.iter().filter(|r| r.kind == kind).map(|r| r.key.clone()).collect()
+        };
+        let live = (0..6).map(|n| scope.key("cache", question(n).to_hex())).collect();
+        assert_eq!(keys(RecordKind::Cache), live, "seed {seed}");
+        let live = (0..6).map(|n| scope.key("media", build::media_id(n).to_string())).collect();
+        assert_eq!(keys(RecordKind::Media), live, "seed {seed}");
+        assert_eq!(keys(RecordKind::Claim).len(), 6, "seed {seed}");
+
+        stale.settle();
+        assert_eq!(house.removed().await, (0, 0), "seed {seed}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_fails_at_any_call_is_told_and_the_next_run_goes_on() {
+    let mut told = BTreeSet::new();
+    for at in 0..100 {
+        for how in [Fault::Before, Fault::After] {
+            let script = std::iter::repeat_n(Fault::None, at).chain([how]);
+            let faults = Faults::script(script);
+            let house = House::flaky(&faults);
+            house.keep(1, "what", hours(24)).await;
+            let media = house.announced(1).await;
+            house.put_blob(&media.upload).await;
+            house.platform.advance(hours(1));
+            let since = house.platform.now();
+            let (removed, _) =
+                build::finished(&house.platform, &scope(1), build::media_id(2)).await;
+            house.remove_without_blobs(&removed).await;
+            let unnamed = scope(1).blob("made", "left");
+            house.put_blob(&unnamed).await;
+            house.platform.advance(hours(24));
+
+            let first = house.try_run(house.platform.invocation()).await;
+            let calls = faults.calls();
+            faults.revive();
+            // What was removed before a store failed has its receipt too.
+            let receipt_failed = how == Fault::Before && at + 1 == calls;
+            let receipts = house.count(RecordKind::Receipt).await;
+            assert_eq!(receipts, usize::from(!receipt_failed), "{how:?} call {at}");
+            if let Ok(receipt) = &first {
+                let failed = receipt.table.failed + receipt.blobs.failed;
+                assert!(failed <= 1, "{how:?} call {at}");
+                assert_eq!(receipt.table.oldest_left.is_some(), receipt.table.failed == 1);
+                assert_eq!(receipt.blobs.oldest_left.is_some(), receipt.blobs.failed == 1);
+                let ages = [receipt.table.oldest_left, receipt.blobs.oldest_left];
+                told.extend(ages.into_iter().flatten().map(|t| t.duration_since(since)));
+                assert_eq!(receipt.table.removed + receipt.table.failed, 3, "{how:?} call {at}");
+            }
+            house.run().await;
+            for kind in [RecordKind::Cache, RecordKind::Media, RecordKind::Claim] {
+                assert_eq!(house.count(kind).await, 0, "{how:?} call {at}");
+            }
+            assert_eq!(house.count(RecordKind::Removal).await, 0, "{how:?} call {at}");
+            assert!(house.platform.blob_keys().await.is_empty(), "{how:?} call {at}");
+            assert_eq!(house.removed().await, (0, 0), "{how:?} call {at}");
+            if calls <= at {
+                // The removal since it was made, the unnamed blob since its hour was over, and what stood a day.
+                assert_eq!(told, [hours(0), hours(1), hours(23)].into());
+                return;
+            }
+        }
+    }
+    panic!("a run has fewer calls than this");
+}
+
+#[tokio::test]
+async fn the_oldest_that_is_left_is_told() {
+    let faults = Faults::script([Fault::Before; 4]);
+    let of_blobs = faults.clone();
+    let house = House::on(
+        MemoryPlatform::new().with_blobs(|blobs| Arc::new(Flaky::new(blobs, of_blobs))),
+    );
+    let oldest = house.platform.now();
+    for n in 1..=4 {
+        let (media, _) = build::finished(&house.platform, &scope(1), build::media_id(n)).await;
+        house.remove_without_blobs(&media).await;
+        house.platform.advance(hours(1));
+    }
+    let receipt = house.run().await;
+    assert_eq!((receipt.table.failed, receipt.table.oldest_left), (4, Some(oldest)));
+    assert!(receipt.complete, "it came to the end of everything");
+    assert_eq!(house.removed().await, (4, 0));
+}
