@@ -40,7 +40,7 @@ fn help_names_every_command_and_mistakes_end_with_two() {
     assert_eq!(nexus(folder.path(), &["dance"]).status.code(), Some(2));
     let wrong = nexus(folder.path(), &["approve", "no-draft"]);
     assert_eq!(wrong.status.code(), Some(2));
-    assert!(err(&wrong).contains("DraftId"), "{}", err(&wrong));
+    assert!(err(&wrong).contains("`drf_` and 32 hexadecimal digits"), "{}", err(&wrong));
 }
 
 #[test]

@@ -12,8 +12,7 @@ use nexus_core::approval::{self, Redeemed};
 use nexus_core::effect::{Effect, EffectId, Found, LOOK_UPS, Outcome, Payload, State};
 use nexus_core::table::{CommitError, CommitToken, Page, Query, Slice, StoreError};
 use nexus_core::{
-    Approver, Blobs, Condition, Envelope, Item, Key, Op, QueueAddress, Record, Scope, Sender,
-    Table,
+    Approver, Blobs, Condition, Envelope, Item, Key, Op, QueueAddress, Record, Scope, Sender, Table,
 };
 use nexus_engine::account::Settings;
 use nexus_engine::desk::Desk;
@@ -112,8 +111,7 @@ impl House {
         let now = self.platform.now();
         let lease = now.saturating_add(secs(30)).unwrap();
         let (table, scope) = (&self.platform.table, scope());
-        let held =
-            approval::redeem::<PostPlan>(table, &scope, effect.id, "publish", now, lease);
+        let held = approval::redeem::<PostPlan>(table, &scope, effect.id, "publish", now, lease);
         assert!(matches!(held.await.unwrap(), Redeemed::Send(_)));
         effect
     }
@@ -183,11 +181,9 @@ async fn n15_what_no_person_approved_never_reaches_a_network() {
     rejected.reject("usr", "no", now).unwrap();
     let mut cancelled = house.approved(&scope(), 3, now).await;
     cancelled.cancel("usr", "called off", now).unwrap();
-    for (post, state) in [
-        (&waiting, State::Proposed),
-        (&rejected, State::Rejected),
-        (&cancelled, State::Cancelled),
-    ] {
+    for (post, state) in
+        [(&waiting, State::Proposed), (&rejected, State::Rejected), (&cancelled, State::Cancelled)]
+    {
         house.platform.put(&scope(), post).await;
         assert!(house.deliver(post.id).await);
         house.platform.advance(secs(60));
@@ -232,8 +228,7 @@ async fn n15_an_edit_or_a_person_calls_off_what_was_approved() {
         platform.waiting(nexus_engine::Hop::Publish).into_iter().map(|m| m.body).collect();
     assert_eq!(waiting.len(), 4);
     assert!(house.deliver_bodies(&waiting).await.is_empty());
-    let sent: Vec<String> =
-        platform.publisher.published.all().into_iter().map(|p| p.key).collect();
+    let sent: Vec<String> = platform.publisher.published.all().into_iter().map(|p| p.key).collect();
     assert_eq!(sent, [second[1].id.to_string()]);
     for post in [&first[0], &first[1], &second[0]] {
         assert_eq!(house.state(post).await, State::Cancelled);

@@ -137,8 +137,7 @@ async fn what_stands_in_the_outbox_is_left_to_its_own_sender_for_a_minute_and_th
     assert_eq!(house.outbox().await, 0);
     for (number, hop) in (0..).zip(Hop::ALL) {
         assert_eq!(house.drafts(hop), [(scope(1), draft(number))], "{}", hop.name());
-        let (envelope, _) =
-            Envelope::open::<Step>(&house.platform.waiting(hop)[0].body).unwrap();
+        let (envelope, _) = Envelope::open::<Step>(&house.platform.waiting(hop)[0].body).unwrap();
         assert_eq!(envelope.trace(), "trace", "the request it goes back to");
     }
     assert_eq!(house.run().await, (0, 0, 0), "a second run sends nothing");
@@ -343,8 +342,7 @@ async fn publish(platform: &MemoryPlatform) {
     let Entry::Event(function) = entry else { panic!("it takes events") };
     let address = queue(Hop::Publish);
     loop {
-        let taken =
-            platform.queues.receive(&address, 10, Duration::from_secs(30)).await.unwrap();
+        let taken = platform.queues.receive(&address, 10, Duration::from_secs(30)).await.unwrap();
         if taken.is_empty() {
             return;
         }

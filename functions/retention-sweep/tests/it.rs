@@ -11,9 +11,7 @@ use jiff::SignedDuration;
 use nexus_contract::{Fault, Faults, Flaky, StaleIndex};
 use nexus_core::directory::OutsideKind;
 use nexus_core::retention::{ABANDONED_AFTER, RECEIPT_AGE, UNNAMED_BLOB_AGE};
-use nexus_core::{
-    BlobKey, Blobs, Directory, Op, Product, RecordKind, Scope, Table, records,
-};
+use nexus_core::{BlobKey, Blobs, Directory, Op, Product, RecordKind, Scope, Table, records};
 use nexus_engine::account::Settings;
 use nexus_engine::desk::Desk;
 use nexus_engine::media::MediaState;
@@ -195,7 +193,10 @@ async fn a_blob_that_nothing_names_goes_after_its_age_and_a_named_one_never() {
         house.put_blob(blob).await;
     }
     let names = named.iter().map(|blob| blob_names::name(&one, blob, &"a record"));
-    house.platform.commit(names.chain([blob_names::name(&one, &foreign, &"a record")]).collect()).await;
+    house
+        .platform
+        .commit(names.chain([blob_names::name(&one, &foreign, &"a record")]).collect())
+        .await;
     let upload = one.blob("in", "upload");
     house.put_blob(&upload).await;
 
@@ -395,9 +396,8 @@ async fn a_store_that_fails_at_any_call_is_told_and_the_next_run_goes_on() {
 async fn the_oldest_that_is_left_is_told() {
     let faults = Faults::script([Fault::Before; 4]);
     let of_blobs = faults.clone();
-    let house = House::on(
-        MemoryPlatform::new().with_blobs(|blobs| Arc::new(Flaky::new(blobs, of_blobs))),
-    );
+    let house =
+        House::on(MemoryPlatform::new().with_blobs(|blobs| Arc::new(Flaky::new(blobs, of_blobs))));
     let oldest = house.platform.now();
     for n in 1..=4 {
         let (media, _) = build::finished(&house.platform, &scope(1), build::media_id(n)).await;

@@ -87,7 +87,7 @@ async fn n30_what_a_photo_shows_is_kept_with_its_confidence_and_passed_on() {
     let draft = house.tagged(&draft).await;
     let labels = draft.labels.unwrap();
     assert_eq!(labels.engine, "fake labeller");
-    let told: Vec<(&str, f32)> =
+    let told: Vec<(&str, f64)> =
         labels.labels.iter().map(|l| (l.name.as_str(), l.confidence)).collect();
     assert_eq!(told, [("red", 0.9), ("bread", 0.9)]);
     let shown = house.platform.labeller.calls.all();

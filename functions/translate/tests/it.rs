@@ -198,7 +198,8 @@ fn notes(draft: &Draft) -> Vec<&str> {
     draft.notes.iter().map(|n| n.code.as_str()).collect()
 }
 
-const ENGLISH: &str = "A Levain loaf for $6.50 at https://bakery.example/loaf, says @corner #bread.";
+const ENGLISH: &str =
+    "A Levain loaf for $6.50 at https://bakery.example/loaf, says @corner #bread.";
 
 #[tokio::test]
 async fn n31_a_good_translators_words_are_taken_and_the_rest_stays() {

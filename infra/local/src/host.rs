@@ -303,9 +303,21 @@ impl Host {
     /// # Errors
     /// The store does not answer.
     pub async fn run_until_idle(&self) -> Result<(), Failure> {
+        self.work_off(|_| true).await
+    }
+
+    /// The same with the queues of one function alone.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn run_until_idle_at(&self, function: &str) -> Result<(), Failure> {
+        self.work_off(|poller| poller.function.name == function).await
+    }
+
+    async fn work_off(&self, wanted: impl Fn(&Poller) -> bool) -> Result<(), Failure> {
         loop {
             let mut worked = 0;
-            for poller in &self.pollers {
+            for poller in self.pollers.iter().filter(|p| wanted(p)) {
                 worked += poller.once(&*self.queues).await?;
             }
             if worked == 0 {

@@ -4,9 +4,9 @@
 //! a key that lies in the data directory. The check is the one that stands before the functions on AWS: API
 //! Gateway's JWT authorizer and the question for an access token.
 
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -164,7 +164,7 @@ fn make_key(file: &Path) -> Result<(), IssuerError> {
     }
     pem.push_str("-----END PRIVATE KEY-----\n");
     let folder = file.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let draft = folder.join(format!(".key-{}", std::process::id()));
     let mut open =
         fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;

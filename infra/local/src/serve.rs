@@ -157,6 +157,8 @@ async fn poll(host: Arc<Host>, poller: Arc<Poller>, stop: CancellationToken) {
 }
 
 async fn keep_schedule(host: Arc<Host>, due: Arc<Due>, stop: CancellationToken) {
+    // What would have been done while the host was down is done at once: a sweep or a relay more harms nobody.
+    due.run(host.ambient.now()).await;
     while let Some(next) = due.next() {
         tokio::select! {
             () = stop.cancelled() => return,

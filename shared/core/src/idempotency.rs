@@ -189,7 +189,7 @@ impl<A: Serialize + DeserializeOwned + Send + Sync> Lease<A> {
 
 impl RequestId {
     fn uuid(self) -> Option<Uuid> {
-        id::parse(&self.to_string(), Self::PREFIX, "RequestId").ok()
+        id::parse(&self.to_string(), Self::PREFIX).ok()
     }
 }
 

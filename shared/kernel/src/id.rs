@@ -7,12 +7,10 @@ pub use uuid::Uuid;
 
 /// Why a text is not an id of the wanted kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{given}` is not {article}: it should read `{prefix}` and 32 hexadecimal digits")]
+#[error("`{given}` is no such id: it should read `{prefix}` and 32 hexadecimal digits")]
 pub struct IdError {
     /// What was given, cut to 64 characters.
     pub given: String,
-    /// What was wanted, for example `DraftId`.
-    pub article: &'static str,
     /// The prefix that the wanted kind carries.
     pub prefix: &'static str,
 }
@@ -21,8 +19,8 @@ pub struct IdError {
 ///
 /// # Errors
 /// The text does not carry the prefix, or what follows is not 32 lower-case hexadecimal digits.
-pub fn parse(raw: &str, prefix: &'static str, article: &'static str) -> Result<Uuid, IdError> {
-    let refuse = || IdError { given: raw.chars().take(64).collect(), article, prefix };
+pub fn parse(raw: &str, prefix: &'static str) -> Result<Uuid, IdError> {
+    let refuse = || IdError { given: raw.chars().take(64).collect(), prefix };
     let digits = raw.strip_prefix(prefix).ok_or_else(refuse)?;
     let canonical = digits.len() == 32
         && digits.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
@@ -67,7 +65,7 @@ macro_rules! id {
             /// # Errors
             /// The text is not this kind's prefix and 32 lower-case hexadecimal digits.
             pub fn parse(raw: &str) -> Result<Self, $crate::id::IdError> {
-                $crate::id::parse(raw, $prefix, stringify!($name)).map(Self)
+                $crate::id::parse(raw, $prefix).map(Self)
             }
         }
 

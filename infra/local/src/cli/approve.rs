@@ -27,7 +27,7 @@ pub(super) struct Approve {
 
 impl Approve {
     pub(super) async fn run(self) -> Ended {
-        let host = self.at.host("http://127.0.0.1:8080".to_owned()).await?;
+        let host = self.at.host().await?;
         let tenant = owner_of(&host, self.draft)
             .await?
             .ok_or_else(|| Complaint::new(format!("there is no draft {}", self.draft)))?;
@@ -40,19 +40,34 @@ impl Approve {
         }
         let approved = api.send(Method::POST, &format!("{path}/approve"), &approval).await?;
         // Where no host is running, this process carries out what is due itself; where one is, they share it.
-        host.run_until_idle().await?;
+        host.run_until_idle_at("publish").await?;
+        let mut refused = 0;
         for post in approved["posts"].as_array().into_iter().flatten() {
             let id = post["id"].as_str().unwrap_or_default();
             let (_, post) = api.get(&format!("/v1/posts/{id}")).await?;
             anstream::println!("{}", told(id, &post));
+            refused += u32::from(matches!(
+                post["state"].as_str(),
+                Some("refused" | "cancelled" | "ask_a_person")
+            ));
         }
-        Ok(())
+        match refused {
+            0 => Ok(()),
+            _ => Err(Complaint::new(format!(
+                "{refused} of the posts will not appear; the reasons stand above"
+            ))),
+        }
     }
 }
 
 fn told(id: &str, post: &Value) -> String {
     let word = |name: &str| post[name].as_str().unwrap_or("?").to_owned();
-    format!("{id}  {} {}  {}", word("network"), word("language"), word("state"))
+    let last = post["history"].as_array().and_then(|h| h.last()).and_then(|m| m["reason"].as_str());
+    let reason = match post["state"].as_str() {
+        Some("done" | "approved") | None => String::new(),
+        Some(_) => format!(": {}", last.unwrap_or_default()),
+    };
+    format!("{id}  {} {}  {}{reason}", word("network"), word("language"), word("state"))
 }
 
 /// The tenant to whom a draft belongs: whoever sits at this machine may look everywhere.

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::api_client::{ApiClient, answer};
 use super::serve::{listeners, stop_on_signals};
-use super::{Complaint, Ended, Where, demo_tenant};
+use super::{Complaint, Ended, Films, Where, demo_tenant};
 use crate::host::Host;
 
 /// The photo that is pushed through where none is given.
@@ -35,6 +35,8 @@ pub(super) struct Demo {
     photo: Vec<PathBuf>,
     #[command(flatten)]
     at: Where,
+    #[command(flatten)]
+    films: Films,
     /// The port of the host's own pages; the APIs follow it
     #[arg(long, default_value_t = 8080)]
     port: u16,
@@ -60,7 +62,7 @@ impl Demo {
         let listeners = listeners(&self.at, port).await?;
         let base = format!("http://{}", listeners.house.local_addr()?);
         let links = listeners.links()?;
-        let host = Arc::new(self.at.host(base).await?);
+        let host = Arc::new(self.at.serving_host(base, self.films).await?);
         let serving = tokio::spawn(Arc::clone(&host).serve(listeners, stop.clone()));
         let shown = tokio::select! {
             shown = self.push_through(&host) => shown,
@@ -111,7 +113,11 @@ impl Demo {
             let begun = Instant::now();
             let media = upload(host, &api, &product, &name, bytes).await?;
             let mut steps = Steps::new(&name, !self.json);
-            let draft = wait_for_draft(&api, &media, &mut steps).await?;
+            let dead = dead_letters(host).await?;
+            let draft = tokio::select! {
+                draft = wait_for_draft(&api, &media, &mut steps) => draft?,
+                failed = a_dead_letter(host, dead) => return Err(failed),
+            };
             steps.done();
             let artefacts = export(host, &api, &draft, &self.at.data).await?;
             shown.push(Shown { draft, artefacts, seconds: begun.elapsed().as_secs_f64() });
@@ -223,6 +229,33 @@ async fn upload(
     Ok(answered["media"]["id"].as_str().unwrap_or_default().to_owned())
 }
 
+/// How many messages nobody could handle.
+async fn dead_letters(host: &Host) -> Result<u64, Complaint> {
+    let queues = host.queue_status().await?;
+    Ok(queues
+        .iter()
+        .filter(|q| q.is_dead_letter)
+        .map(|q| q.depth.visible + q.depth.in_flight)
+        .sum())
+}
+
+/// Waits for one more of them: then the draft will not come.
+async fn a_dead_letter(host: &Host, before: u64) -> Complaint {
+    let mut look = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        look.tick().await;
+        match dead_letters(host).await {
+            Ok(now) if now <= before => {}
+            Ok(_) => {
+                return Complaint::new(
+                    "a step failed five times (see above); `nexus status` shows where",
+                );
+            }
+            Err(error) => return error,
+        }
+    }
+}
+
 /// Waits until the medium's draft is ready, telling each step.
 async fn wait_for_draft(
     api: &ApiClient<'_>,
@@ -235,7 +268,14 @@ async fn wait_for_draft(
         look.tick().await;
         let (_, seen) = api.get(&format!("/v1/media/{media}")).await?;
         match seen["state"].as_str() {
-            Some("ready") => break seen["draft"].as_str().unwrap_or_default().to_owned(),
+            Some("ready") => match seen["draft"].as_str() {
+                Some(draft) => break draft.to_owned(),
+                None => {
+                    return Err(Complaint::new(
+                        "sound alone is kept, and begins no draft: give a photo or a video",
+                    ));
+                }
+            },
             Some("duplicate") => {
                 seen["duplicate_of"].as_str().unwrap_or_default().clone_into(&mut media)
             }

@@ -23,7 +23,7 @@ impl Doctor {
         for found in self.at.engines().await?.report().await {
             tell(found.purpose, found.engine);
         }
-        let host = self.at.host("http://127.0.0.1:8080".to_owned()).await;
+        let host = self.at.host().await;
         let data = self.at.data.display();
         match host {
             Ok(host) => {

@@ -25,7 +25,7 @@ impl Invoke {
                 Complaint::new(format!("{} cannot be read: {e}", self.event.display()))
             })?,
         };
-        let host = self.at.host("http://127.0.0.1:8080".to_owned()).await?;
+        let host = self.at.host().await?;
         let function = host.function(&self.function).ok_or_else(|| {
             let known: Vec<&str> = crate::functions::ALL.iter().map(|(name, _)| *name).collect();
             Complaint::new(format!(

@@ -69,6 +69,11 @@ struct Where {
     /// The wiring [default: template.yaml here, else the one built in]
     #[arg(long, value_name = "FILE")]
     template: Option<PathBuf>,
+}
+
+/// How videos are made.
+#[derive(Debug, Args, Clone, Copy)]
+struct Films {
     /// The size and effort of videos
     #[arg(long, value_enum, default_value_t = Preset::Quick)]
     video: Preset,
@@ -83,6 +88,20 @@ enum Preset {
     /// 180x320, for trying things out
     Tiny,
 }
+
+impl Films {
+    fn settings(self) -> BTreeMap<String, String> {
+        let preset = match self.video {
+            Preset::Full => "full",
+            Preset::Quick => "quick",
+            Preset::Tiny => "tiny",
+        };
+        BTreeMap::from([("VIDEO_PRESET".to_owned(), preset.to_owned())])
+    }
+}
+
+/// Where signed addresses lead while no host serves: to the default port of one.
+const UNSERVED: &str = "http://127.0.0.1:8080";
 
 /// A role as it is named on the command line.
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -138,15 +157,6 @@ impl Where {
         }
     }
 
-    fn settings(&self) -> BTreeMap<String, String> {
-        let preset = match self.video {
-            Preset::Full => "full",
-            Preset::Quick => "quick",
-            Preset::Tiny => "tiny",
-        };
-        BTreeMap::from([("VIDEO_PRESET".to_owned(), preset.to_owned())])
-    }
-
     /// The engines of this machine.
     async fn engines(&self) -> Result<Engines, Complaint> {
         let fonts = self.data.join("fonts");
@@ -163,14 +173,19 @@ impl Where {
         Ok(Engines::locate(&places).await?)
     }
 
-    /// The host on this data directory.
-    async fn host(&self, base: String) -> Result<Host, Complaint> {
+    /// The host on this data directory, for a command that makes no videos.
+    async fn host(&self) -> Result<Host, Complaint> {
+        self.serving_host(UNSERVED.to_owned(), Films { video: Preset::Quick }).await
+    }
+
+    /// The host on this data directory, whose own pages are reached at `base`.
+    async fn serving_host(&self, base: String, films: Films) -> Result<Host, Complaint> {
         let options = Options {
             data: self.data.clone(),
             template: self.template()?,
             ambient: Ambient::system(),
             engines: self.engines().await?,
-            settings: self.settings(),
+            settings: films.settings(),
             base,
         };
         Ok(Host::open(options).await?)
@@ -201,12 +216,17 @@ fn group(tenant: TenantId, role: Role) -> String {
 
 /// Runs a command.
 pub fn run(nexus: Nexus) -> ExitCode {
-    let quiet = !matches!(nexus.command, Command::Serve(_));
-    let default = if quiet { "error" } else { "info" };
+    let default = match nexus.command {
+        Command::Serve(_) => "info",
+        Command::Demo(_) => "warn",
+        _ => "error",
+    };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(io::stderr().is_terminal() && colours_wanted())
+        // A reader that went away is no reason to stop.
+        .log_internal_errors(false)
         .with_writer(io::stderr)
         .init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

@@ -17,7 +17,7 @@ pub(super) struct Redrive {
 
 impl Redrive {
     pub(super) async fn run(self) -> Ended {
-        let host = self.at.host("http://127.0.0.1:8080".to_owned()).await?;
+        let host = self.at.host().await?;
         let (queue, dead) = host.queue_and_dead_letters(&self.queue).ok_or_else(|| {
             Complaint::new(format!(
                 "there is no queue `{}` with dead letters; see `nexus status`",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::{Ended, Where};
+use super::{Ended, Films, Where};
 use crate::serve::Listeners;
 use crate::template;
 
@@ -13,6 +13,8 @@ use crate::template;
 pub(super) struct Serve {
     #[command(flatten)]
     at: Where,
+    #[command(flatten)]
+    films: Films,
     /// The port of the host's own pages; the APIs of the template follow it
     #[arg(long, default_value_t = 8080)]
     port: u16,
@@ -23,7 +25,7 @@ impl Serve {
         let stop = stop_on_signals();
         let listeners = listeners(&self.at, self.port).await?;
         let base = format!("http://{}", listeners.house.local_addr()?);
-        let host = Arc::new(self.at.host(base.clone()).await?);
+        let host = Arc::new(self.at.serving_host(base.clone(), self.films).await?);
         tracing::info!("the host is up: {base}/");
         for link in listeners.links()? {
             tracing::info!("{}: {}", link.name, link.href);
@@ -36,7 +38,9 @@ impl Serve {
 
 /// The listeners for a template, bound before anything else happens.
 pub(super) async fn listeners(at: &Where, port: u16) -> Result<Listeners, super::Complaint> {
-    let plan = template::read(&at.template()?, &std::collections::BTreeMap::new())?;
+    let plan = template::read(&at.template()?, &std::collections::BTreeMap::new()).map_err(
+        |problems| super::Complaint::new(format!("the template cannot be wired: {problems}")),
+    )?;
     let apis = plan.apis.into_iter().map(|api| api.id);
     Listeners::bind(port, apis).await.map_err(|e| {
         super::Complaint::new(format!(

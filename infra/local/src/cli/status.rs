@@ -20,7 +20,7 @@ pub(super) struct Status {
 
 impl Status {
     pub(super) async fn run(self) -> Ended {
-        let host = self.at.host("http://127.0.0.1:8080".to_owned()).await?;
+        let host = self.at.host().await?;
         let now = host.ambient().now();
         let queues = host.queue_status().await?;
         let rejected = rejected_media(&host, now).await?;
@@ -77,11 +77,13 @@ impl Status {
         }
         for status in dead {
             let oldest = status.depth.oldest.map(|at| age(at, now)).unwrap_or_default();
+            let count = status.depth.visible + status.depth.in_flight;
+            let letters = if count == 1 { "dead letter" } else { "dead letters" };
             anstream::println!(
-                "{} dead letters in {} (oldest {oldest}). Bring them back with `nexus redrive {}`.",
-                status.depth.visible + status.depth.in_flight,
+                "{count} {letters} in {} (oldest {oldest}). Repair the cause, then: nexus redrive {} --data {}",
                 status.queue,
-                status.queue
+                status.queue,
+                self.at.data.display()
             );
         }
         anstream::println!();
