@@ -19,7 +19,7 @@ run: setup ## build, start the host, and push the demonstration photo through th
 
 test: ## set up and pass all tests
 	@infra/local/setup.sh test
-	cargo test --workspace
+	cargo test --workspace --no-fail-fast
 
 lint: ## format, clippy, docs, licences
 	cargo fmt --all -- --check
