@@ -23,6 +23,8 @@ use nexus_testkit::{MemoryPlatform, build, people};
 use nexus_translate::Translate;
 use serde_json::{Value, json};
 
+type Says = fn(&str) -> String;
+
 /// A translator that a test makes up, and what it was asked.
 struct Made {
     rough: bool,
@@ -218,7 +220,7 @@ async fn n31_a_good_translators_words_are_taken_and_the_rest_stays() {
 
 #[tokio::test]
 async fn n31_what_must_come_through_and_does_not_leaves_the_pair_and_a_note() {
-    let losses: [(&str, fn(&str) -> String); 8] = [
+    let losses: [(&str, Says); 8] = [
         ("bakery.example/loaf", |t| t.replace("/loaf", "/pan")),
         ("@corner", |t| t.replace("@corner", "@esquina")),
         ("#bread", |t| t.replace("#bread", "#pan")),
