@@ -54,16 +54,22 @@ impl QueueFunction for Publish {
     async fn handle(&self, letter: Enveloped<Due>, at: &Invocation) -> Result<(), Failure> {
         let Self(deps) = self;
         let (scope, id, table) = (letter.envelope.scope(), letter.message.effect, &*deps.table);
-        // A holder has a name of its own: two claims made in one moment must not look like one claim made twice,
-        // which the store would answer with yes to both.
-        let holder = format!("{} {}", Self::NAME, deps.ambient.ids.draw());
-        let (now, lease) = (at.now, at.lease());
-        let redeemed =
-            match approval::redeem::<PostPlan>(table, scope, id, &holder, now, lease).await {
-                // The post went with what it came from.
-                Err(failure) if failure.kind() == FailureKind::NotFound => return Ok(()),
-                other => other?,
-            };
+        let ids = &*deps.ambient.ids;
+        let redeemed = match approval::redeem::<PostPlan>(
+            table,
+            scope,
+            id,
+            Self::NAME,
+            ids,
+            at.now,
+            at.lease(),
+        )
+        .await
+        {
+            // The post went with what it came from.
+            Err(failure) if failure.kind() == FailureKind::NotFound => return Ok(()),
+            other => other?,
+        };
         match redeemed {
             Redeemed::Send(approved) => {
                 let outcome = self.send(&approved).await;

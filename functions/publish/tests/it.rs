@@ -111,7 +111,9 @@ impl House {
         let now = self.platform.now();
         let lease = now.saturating_add(secs(30)).unwrap();
         let (table, scope) = (&self.platform.table, scope());
-        let held = approval::redeem::<PostPlan>(table, &scope, effect.id, "publish", now, lease);
+        let ids = self.platform.ambient().ids;
+        let held =
+            approval::redeem::<PostPlan>(table, &scope, effect.id, "publish", &*ids, now, lease);
         assert!(matches!(held.await.unwrap(), Redeemed::Send(_)));
         effect
     }

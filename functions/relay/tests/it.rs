@@ -261,7 +261,8 @@ async fn posts_without_an_outcome_are_woken_when_their_holders_time_or_their_wai
     let post = house.approved(1, 1, secs(0)).await;
     let now = house.platform.now();
     let lease = now.saturating_add(secs(900)).unwrap();
-    let held = approval::redeem::<PostPlan>(table, &scope, post.id, "publish", now, lease);
+    let ids = house.platform.ambient().ids;
+    let held = approval::redeem::<PostPlan>(table, &scope, post.id, "publish", &*ids, now, lease);
     let Redeemed::Send(held) = held.await.unwrap() else { panic!("it is due") };
     assert_eq!(house.run().await, (0, 0, 0), "somebody has it in hand");
 

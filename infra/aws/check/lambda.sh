@@ -15,7 +15,7 @@ for function in "${functions[@]}"; do
 done
 
 emulator
-"$tools/ministack/bin/python" infra/aws/check/resources.py template.yaml nexus DATA_KEY=DataKey.Arn \
+"$tools/ministack/bin/python" infra/aws/check/resources.py template.yaml nexus \
   EngineApiFunction IngestFunction TagFunction INGEST_QUEUE=IngestQueue.QueueUrl >"$work/settings"
 source "$work/settings"
 

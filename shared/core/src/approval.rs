@@ -4,10 +4,10 @@
 //! what a person approved and claims it, in one commit. Whoever holds the `Approved` is alone in holding it.
 
 use jiff::SignedDuration;
-use nexus_kernel::{Digest, Failure, Timestamp};
+use nexus_kernel::{Digest, Failure, Ids, Timestamp};
 
 use crate::effect::{
-    self, Approval, Claim, Effect, EffectId, Found, LOOK_UPS, Outcome, Payload, State,
+    self, Approval, Claim, ClaimId, Effect, EffectId, Found, LOOK_UPS, Outcome, Payload, State,
 };
 use crate::records::{self, Stored};
 use crate::scope::{Caller, Role, Scope};
@@ -136,6 +136,7 @@ pub async fn redeem<P: Payload>(
     scope: &Scope,
     id: EffectId,
     by: &str,
+    ids: &dyn Ids,
     now: Timestamp,
     lease: Timestamp,
 ) -> Result<Redeemed<P>, Failure> {
@@ -180,7 +181,7 @@ pub async fn redeem<P: Payload>(
         return Ok(Redeemed::Nothing(State::Cancelled));
     }
     let fence = effect.claim.map_or(0, |c| c.fence) + 1;
-    effect.claim = Some(Claim { fence, until: lease });
+    effect.claim = Some(Claim { fence, holder: ClaimId::draw(ids), until: lease });
     effect.attempt += 1;
     effect.go(State::Sending, now, by, &format!("claimed, attempt {}", effect.attempt))?;
     let stored = save(table, scope, stored).await?;
@@ -241,6 +242,7 @@ pub async fn settle_looked_up<P: Payload>(
         }
         Found::NotDone => {
             effect.not_before = None;
+            effect.looked = 0;
             effect.go(State::Approved, now, by, "looked up, it is not there")?;
         }
         Found::StillUnknown { why } if effect.looked >= LOOK_UPS => {
@@ -264,7 +266,9 @@ async fn save<P: Payload>(
     stored: Stored<Effect<P>>,
 ) -> Result<Stored<Effect<P>>, Failure> {
     let last = stored.record.history.last().map(|m| m.hash.to_hex()).unwrap_or_default();
-    let token = CommitToken(last.chars().take(36).collect());
+    let holder = stored.record.claim.map(|c| c.holder.to_string()).unwrap_or_default();
+    let token = Digest::of_parts([last.as_bytes(), holder.as_bytes()]).to_hex();
+    let token = CommitToken(token.chars().take(36).collect());
     let mut answer = table.commit(vec![stored.update(scope)], Some(&token)).await;
     for _ in 0..2 {
         if !matches!(answer, Err(CommitError::Unknown(_))) {

@@ -27,6 +27,12 @@ nexus_kernel::id!(
     "eff_"
 );
 
+nexus_kernel::id!(
+    /// A claim, drawn anew for each.
+    ClaimId,
+    "clm_"
+);
+
 /// How often an unknown outcome is looked up before a person is asked.
 pub const LOOK_UPS: u32 = 8;
 
@@ -122,6 +128,8 @@ pub struct Approval {
 pub struct Claim {
     /// Counts claims: a holder with an older number lost its claim.
     pub fence: u64,
+    /// Who holds it: two claims of one moment differ in this, so that only one of them can be taken.
+    pub holder: ClaimId,
     /// After that the holder counts as gone.
     pub until: Timestamp,
 }

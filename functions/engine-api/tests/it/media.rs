@@ -9,6 +9,7 @@ use nexus_contract::{Fault, Faults, Flaky};
 use nexus_core::directory::OutsideKind;
 use nexus_core::effect::{self, Effect, State};
 use nexus_core::{Directory, Product, RecordKind, approval, records};
+use nexus_engine::EnginePlatform;
 use nexus_engine::media::{ContentHash, MediaState};
 use nexus_engine::publishing::PostPlan;
 use nexus_engine::removal::{self, Removal};
@@ -223,7 +224,9 @@ async fn a_medium_whose_post_is_being_sent_stays_until_it_was_sent() {
     let id = posts[0]["id"].as_str().unwrap().parse().unwrap();
     let (table, now) = (&api.platform.table, api.platform.now());
     let lease = now + SignedDuration::from_secs(30);
-    let redeemed = approval::redeem::<PostPlan>(table, &scope(), id, "publish", now, lease).await;
+    let ids = api.platform.ambient().ids;
+    let redeemed =
+        approval::redeem::<PostPlan>(table, &scope(), id, "publish", &*ids, now, lease).await;
     let approval::Redeemed::Send(approved) = redeemed.unwrap() else { panic!("it is due") };
 
     let path = format!("/v1/media/{}", medium.id);

@@ -168,8 +168,12 @@ fn settings_are_resolved_and_globals_merged() {
     let tag = plan.functions.iter().find(|function| function.name == "tag").unwrap();
     let env: Vec<(&str, &str)> =
         tag.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let expected =
-        [("BUCKET", "MediaBucket"), ("COMPOSE_QUEUE", "ComposeQueue"), ("TABLE", "EngineTable")];
+    let expected = [
+        ("BUCKET", "MediaBucket"),
+        ("COMPOSE_QUEUE", "ComposeQueue"),
+        ("DATA_KEY", "arn:aws:kms:us-east-1:000000000000:key/DataKey"),
+        ("TABLE", "EngineTable"),
+    ];
     assert_eq!(env, expected);
 }
 
