@@ -211,3 +211,20 @@ fn every_crate_says_what_it_is_for() {
         );
     }
 }
+
+#[test]
+fn n4_uploaded_media_is_read_by_the_content_line_alone() {
+    let mut readers = BTreeSet::new();
+    for (file, text) in sources::rust_files() {
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let asks = ["Area::In", "Area::Media", "Area::ALL"].iter().any(|area| code.contains(area));
+        if let (true, Some(function)) =
+            (asks && !file.contains("/tests/"), file.strip_prefix("functions/"))
+        {
+            readers.insert(function.split('/').next().unwrap_or_default().to_owned());
+        }
+    }
+    // What makes content, what a person asks of their own media, and what forgets them.
+    let line = ["animate", "engine-api", "ingest", "retention-sweep", "tag"];
+    assert_eq!(readers.iter().map(String::as_str).collect::<Vec<_>>(), line);
+}

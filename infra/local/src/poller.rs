@@ -9,6 +9,8 @@ use aws_lambda_events::event::sqs::SqsBatchResponse;
 use nexus_core::queues::{QueueError, Received};
 use nexus_core::{QueueAddress, Queues};
 use serde_json::json;
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::running::{MAX_PAYLOAD, Running};
 
@@ -39,6 +41,29 @@ impl Poller {
     pub async fn once(&self, queues: &dyn Queues) -> Result<usize, QueueError> {
         let messages = queues.receive(&self.queue, self.batch_size, self.visibility).await?;
         self.work(queues, messages).await
+    }
+
+    /// The same, but a batch that is not full waits for more, as long as the template's window allows. Whenever
+    /// `arrivals` changes, there may be more.
+    ///
+    /// # Errors
+    /// The queue does not answer.
+    pub async fn once_patiently(
+        &self,
+        queues: &dyn Queues,
+        arrivals: &mut watch::Receiver<u64>,
+    ) -> Result<usize, QueueError> {
+        let mut batch = queues.receive(&self.queue, self.batch_size, self.visibility).await?;
+        let until = Instant::now() + self.window;
+        while !batch.is_empty() && Instant::now() < until {
+            let room =
+                self.batch_size.saturating_sub(u32::try_from(batch.len()).unwrap_or(u32::MAX));
+            if room == 0 || tokio::time::timeout_at(until, arrivals.changed()).await.is_err() {
+                break;
+            }
+            batch.extend(queues.receive(&self.queue, room, self.visibility).await?);
+        }
+        self.work(queues, batch).await
     }
 
     /// Hands messages to the function and deletes or gives back each as the reply says.

@@ -144,7 +144,7 @@ async fn poll(host: Arc<Host>, poller: Arc<Poller>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         // Seen before looking, so that a message sent in between wakes.
         arrivals.mark_unchanged();
-        match poller.once(&*host.queues).await {
+        match poller.once_patiently(&*host.queues, &mut arrivals).await {
             Ok(0) => {}
             Ok(_) => continue,
             Err(error) => tracing::error!(queue = %poller.queue, %error, "a queue does not answer"),
