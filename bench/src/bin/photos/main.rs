@@ -1,7 +1,7 @@
 //! Cuts the same 12-megapixel photos to the three frames with `nexus-media` and with `sharp` (npm), side by side, and
 //! prints how much faster, how alike the results are to a reference, and how much memory each process took at most.
 //!
-//! `cargo run --profile bench-run -p nexus-bench --bin photos [-- --rounds N] [-- --large]`
+//! `cargo run --profile bench-run -p nexus-bench --bin photos -- [--rounds N] [--large]`
 //!
 //! Each contender is a process of its own that stays up and does one photo per request; rounds alternate, so that a
 //! noisy neighbour hits both. `sharp` runs in the mode that a calibration finds fastest for the photo and the number

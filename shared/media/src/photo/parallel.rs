@@ -8,8 +8,8 @@ pub(super) fn spread<T: Send, R: Send>(
     threads: usize,
     work: impl Fn(T) -> R + Sync,
 ) -> Vec<R> {
-    let helpers = threads.min(items.len()).saturating_sub(1);
-    if helpers == 0 {
+    let beside = threads.min(items.len()).saturating_sub(1);
+    if beside == 0 {
         return items.into_iter().map(work).collect();
     }
     let queue = Mutex::new(items.into_iter().enumerate());
@@ -22,7 +22,7 @@ pub(super) fn spread<T: Send, R: Send>(
         done
     };
     let mut done = std::thread::scope(|scope| {
-        let others: Vec<_> = (0..helpers).map(|_| scope.spawn(drain)).collect();
+        let others: Vec<_> = (0..beside).map(|_| scope.spawn(drain)).collect();
         let mut done = drain();
         for other in others {
             match other.join() {

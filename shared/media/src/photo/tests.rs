@@ -416,6 +416,17 @@ fn png_and_webp_are_turned_too() {
 }
 
 #[test]
+fn a_lossless_webp_too_large_to_encode_anew_is_not_turned() {
+    let flat = vec![90; 3 * 4100 * 4000];
+    let encoder = webpx::Encoder::new_rgb(&flat, 4100, 4000).lossless(true).method(0);
+    let photo = encoder.encode(webpx::Unstoppable).unwrap();
+    let exif = exif(6);
+    let photo = with_riff_chunks(&photo, (4100, 4000), &[(b"EXIF", &exif)]);
+    assert_eq!(clean(&photo, &limits()).unwrap_err().code(), "too_many_pixels");
+    assert!(renditions(&photo, &limits(), &SMALL, 1).is_ok());
+}
+
+#[test]
 fn nothing_but_the_picture_and_its_profile_survives_cleaning() {
     let plain = jpeg(64, 48);
     let profile = moxcms::ColorProfile::new_display_p3().encode().unwrap();

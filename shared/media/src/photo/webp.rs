@@ -17,6 +17,9 @@ const ANIMATION_FLAG: u8 = 0x02;
 const ICC_FLAG: u8 = 0x20;
 const ALPHA_FLAG: u8 = 0x10;
 
+/// Encoding without loss takes some 40 bytes a pixel, so that larger pictures are not turned.
+const MOST_PIXELS_ENCODED: u64 = 16_000_000;
+
 struct Chunk<'a> {
     kind: &'a [u8; 4],
     body: &'a [u8],
@@ -183,6 +186,10 @@ pub(super) fn strip_upright(
         encoder.encode(Unstoppable).map_err(Rejection::engine)
     };
     let turned = if lossless || info.has_alpha {
+        let limit = MOST_PIXELS_ENCODED;
+        if u64::from(width) * u64::from(height) > limit {
+            return Err(Rejection::TooManyPixels { width, height, limit });
+        }
         let (samples, channels) = interleaved(decoder)?;
         if channels == 4 {
             let upright = orientation.turn::<4>(&samples, stored_width);
