@@ -8,6 +8,7 @@
 //! lost, the commit may have been applied, and the outcome says so.
 
 mod commits;
+mod many;
 mod questions;
 mod rows;
 
@@ -44,6 +45,11 @@ impl Table for DynamoTable {
         let request = self.client.get_item().table_name(&self.name).set_key(Some(rows::key(key)));
         let found = request.consistent_read(true).send().await.map_err(unavailable)?;
         found.item.map(rows::read).transpose()
+    }
+
+    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, StoreError> {
+        let found = many::read(&self.client, &self.name, keys).await?;
+        Ok(keys.iter().map(|key| found.get(key).cloned()).collect())
     }
 
     async fn query(&self, query: &Query, page: &Page) -> Result<Slice, StoreError> {

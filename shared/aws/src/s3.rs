@@ -8,6 +8,7 @@
 //! (`s3:ListBucket`), to others it is forbidden; moments are whole seconds; a signed address lives at most 7 days,
 //! never longer than the credentials that signed it, and ends up to a second early rather than late.
 
+mod browser_parts;
 mod erase;
 mod facts;
 mod parts;
@@ -30,7 +31,8 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumMode, EncodingType, ServerSideEncryption};
 use bytes::Bytes;
 use nexus_core::blobs::{
-    BlobError, BlobFacts, BlobKey, BlobSlice, Blobs, ListedBlob, SignedUpload, UploadRules,
+    BlobError, BlobFacts, BlobKey, BlobSlice, Blobs, Joined, ListedBlob, PartedUpload,
+    SignedUpload, UploadRules,
 };
 use nexus_core::table::{Cursor, Page};
 use nexus_kernel::{Clock, Digest, Timestamp};
@@ -232,6 +234,27 @@ impl Blobs for S3Blobs {
         rules: &UploadRules,
     ) -> Result<SignedUpload, BlobError> {
         sign::upload(self, key, rules).await
+    }
+
+    async fn sign_parts(
+        &self,
+        key: &BlobKey,
+        rules: &UploadRules,
+    ) -> Result<PartedUpload, BlobError> {
+        browser_parts::begin(self, key, rules).await
+    }
+
+    async fn join_parts(
+        &self,
+        key: &BlobKey,
+        upload: &str,
+        rules: &UploadRules,
+    ) -> Result<Joined, BlobError> {
+        browser_parts::join(self, key, upload, rules).await
+    }
+
+    async fn drop_parts(&self, key: &BlobKey, upload: &str) -> Result<(), BlobError> {
+        browser_parts::drop_all(self, key, upload).await
     }
 
     async fn sign_download(&self, key: &BlobKey, until: Timestamp) -> Result<String, BlobError> {

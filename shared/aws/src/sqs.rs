@@ -1,8 +1,9 @@
 //! The queues on SQS: standard queues, fair among groups by `MessageGroupId`. An address is a queue's URL.
 //!
 //! What a reader has to know of SQS: counts are approximate, times are whole seconds (rounded up, so that nothing
-//! comes early), a body has at least one character and none that XML 1.0 forbids, and nothing tells when the oldest
-//! message was sent: [`Depth::oldest`] is always `None` (the alarm on `ApproximateAgeOfOldestMessage` watches it).
+//! comes early), how often a message was received counts on among the dead letters, one that was redriven is sent anew,
+//! and nothing tells when the oldest message was sent: [`Depth::oldest`] is always `None` (the alarm on
+//! `ApproximateAgeOfOldestMessage` watches it).
 
 mod batches;
 
@@ -277,6 +278,53 @@ mod tests {
             ReceiptHandle is invalid. Reason: Message does not exist or is not available for visibility timeout change."}"#;
         let (config, _) = answering(1, &[(400, &gone.replace("\n", " "))]);
         assert!(SqsQueues::new(&config).retry(&queue(), "r", Duration::ZERO).await.is_ok());
+    }
+
+    /// What the contract's sentences on fairness rest on: the emulator takes no turns among groups.
+    #[tokio::test]
+    async fn every_message_of_a_batch_names_its_group_for_fair_queues() {
+        let whole = r#"{"Successful":[{"Id":"0","MessageId":"m","MD5OfMessageBody":"d"},
+            {"Id":"1","MessageId":"m","MD5OfMessageBody":"d"},{"Id":"2","MessageId":"m","MD5OfMessageBody":"d"}]}"#;
+        let (config, client) = answering(1, &[(200, whole)]);
+        let messages = ["ten_a", "ten_b", ""].map(|group| Message {
+            body: format!("of {group}"),
+            group: group.into(),
+            delay: Duration::ZERO,
+        });
+        SqsQueues::new(&config).send(&queue(), messages.to_vec()).await.unwrap();
+        let body = sent(&client).remove(0).2;
+        for group in ["ten_a", "ten_b"] {
+            let entry = format!(r#""MessageBody":"of {group}","MessageGroupId":"{group}""#);
+            assert!(body.contains(&entry), "{body}");
+        }
+        assert_eq!(body.matches("MessageGroupId").count(), 2, "nobody's message is in no group");
+        assert!(!body.contains("DelaySeconds"), "the queue's own delay holds: {body}");
+    }
+
+    /// What a retry of a message that is visible again comes to on SQS: the emulator would hide it.
+    #[tokio::test]
+    async fn what_is_not_in_flight_stays_as_it_is() {
+        for code in ["MessageNotInflight", "ReceiptHandleIsInvalid"] {
+            let answer = format!(r#"{{"__type":"com.amazonaws.sqs#{code}","message":"no"}}"#);
+            let (config, client) = answering(1, &[(400, &answer)]);
+            let queues = SqsQueues::new(&config);
+            queues.retry(&queue(), "r", Duration::from_secs(600)).await.unwrap();
+            assert_eq!(sent(&client).len(), 1, "asked once");
+        }
+        let (config, _) = answering(1, &[(500, "{}")]);
+        let retried = SqsQueues::new(&config).retry(&queue(), "r", Duration::ZERO).await;
+        assert!(matches!(retried, Err(QueueError::Unavailable(_))));
+    }
+
+    #[tokio::test]
+    async fn what_sqs_would_refuse_is_not_sent() {
+        let (config, client) = answering(1, &[]);
+        for (body, group) in [("", "g"), ("a\u{0}", "g"), ("1", "é")] {
+            let message = Message { body: body.into(), group: group.into(), delay: Duration::ZERO };
+            let outcome = SqsQueues::new(&config).send(&queue(), vec![message]).await;
+            assert!(matches!(outcome, Err(QueueError::Refused(_))), "{body:?}, {group:?}");
+        }
+        assert!(sent(&client).is_empty());
     }
 
     #[tokio::test]

@@ -8,7 +8,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::future::join_all;
-use nexus_core::blobs::{BlobError, BlobFacts, BlobKey, Blobs, ListedBlob, UploadRules};
+use nexus_core::blobs::{
+    BlobError, BlobFacts, BlobKey, Blobs, Joined, ListedBlob, MAX_PARTS, PART_BYTES, PartedUpload,
+    UploadRules,
+};
 use nexus_core::table::{Cursor, Page};
 use nexus_kernel::{Digest, Timestamp};
 
@@ -303,12 +306,12 @@ pub async fn s06_a_signed_upload_takes_what_it_was_signed_for(stand: &Stand) {
         .collect();
     assert!(!stand.browser.put(&upload.url, &typed, bytes.clone()).await, "another type");
     stand.lacks(&key).await;
-    stand.pair.pass(Duration::from_millis(899_999));
-    assert!(put(bytes.clone()).await, "to the last moment");
-    let now = START + Duration::from_millis(899_999);
+    stand.pair.pass(Duration::from_secs(899));
+    assert!(put(bytes.clone()).await, "to the last second");
+    let now = START + Duration::from_secs(899);
     stand.holds(&key, &bytes, &facts(&bytes, &rules.content_type, now)).await;
     stand.pair.one.delete(&key).await.unwrap();
-    stand.pair.pass(Duration::from_millis(1));
+    stand.pair.pass(Duration::from_secs(1));
     assert!(!put(bytes.clone()).await, "at its end it is over");
     stand.lacks(&key).await;
 }
@@ -399,6 +402,122 @@ pub async fn s07_concurrent_puts_and_deletions_take_nothing_from_others(stand: &
     assert_eq!(stand.keys("", 10).await, [key("stays")]);
 }
 
+/// An upload of two parts, the second of 9 bytes, and what is to be put.
+struct Parted {
+    key: BlobKey,
+    rules: UploadRules,
+    upload: PartedUpload,
+    content: [Bytes; 2],
+}
+
+impl Parted {
+    async fn begin(stand: &Stand) -> Self {
+        let key = key("film é %&=?#+ 😀");
+        let rules = UploadRules {
+            content_type: "video/mp4; a=b".into(),
+            size: PART_BYTES + 9,
+            until: START + Duration::from_secs(900),
+        };
+        let upload = stand.pair.one.sign_parts(&key, &rules).await.unwrap();
+        let parts: Vec<_> = upload.parts.iter().map(|p| (p.number, p.size)).collect();
+        assert_eq!(parts, [(1, PART_BYTES), (2, 9)]);
+        assert!(upload.parts.iter().all(|p| p.put.method == "PUT" && p.put.until == rules.until));
+        let content = [vec![7; PART_BYTES as usize].into(), Bytes::from_static(b"the rest.")];
+        Self { key, rules, upload, content }
+    }
+
+    fn whole(&self) -> Bytes {
+        self.content.concat().into()
+    }
+
+    async fn put(&self, stand: &Stand, part: usize, bytes: &Bytes) -> bool {
+        let put = &self.upload.parts[part].put;
+        stand.browser.put(&put.url, &put.headers, bytes.clone()).await
+    }
+
+    async fn put_all(&self, stand: &Stand) {
+        for (n, bytes) in self.content.iter().enumerate() {
+            assert!(self.put(stand, n, bytes).await);
+        }
+    }
+
+    async fn join(&self, stand: &Stand) -> Joined {
+        stand.pair.other.join_parts(&self.key, &self.upload.id, &self.rules).await.unwrap()
+    }
+}
+
+/// 8: in any order, again, and joined once.
+pub async fn s08_parts_become_one_blob(stand: &Stand) {
+    let parted = Parted::begin(stand).await;
+    let [first, rest] = &parted.content;
+    assert_eq!(parted.join(stand).await, Joined::Missing(vec![1, 2]));
+    assert!(!parted.put(stand, 1, first).await, "another part's size");
+    assert!(!parted.put(stand, 1, &rest.slice(1..)).await, "a byte too few");
+    assert!(parted.put(stand, 1, &Bytes::from_static(b"123456789")).await);
+    assert!(parted.put(stand, 1, rest).await, "again");
+    assert_eq!(parted.join(stand).await, Joined::Missing(vec![1]));
+    stand.lacks(&parted.key).await;
+    assert_eq!(stand.keys("", 10).await, []);
+    assert!(parted.put(stand, 0, first).await);
+    assert_eq!(stand.browser.get(&parted.upload.parts[0].put.url).await, None, "none to read by");
+    assert_eq!(parted.join(stand).await, Joined::Now);
+    let expected = facts(&parted.whole(), &parted.rules.content_type, START);
+    assert_eq!(stand.pair.one.head(&parted.key).await.unwrap(), Some(expected));
+    assert!(stand.pair.one.get(&parted.key).await.unwrap() == Some(parted.whole()));
+    assert_eq!(parted.join(stand).await, Joined::Before);
+    assert!(!parted.put(stand, 1, rest).await, "nothing comes to it afterwards");
+    assert_eq!(stand.keys("", 10).await, [parted.key]);
+}
+
+/// 8: to the last second, and joined later.
+pub async fn s08_a_part_is_taken_until_its_moment(stand: &Stand) {
+    let parted = Parted::begin(stand).await;
+    stand.pair.pass(Duration::from_secs(899));
+    parted.put_all(stand).await;
+    stand.pair.pass(Duration::from_secs(1));
+    assert!(!parted.put(stand, 1, &parted.content[1]).await, "at its end it is over");
+    assert_eq!(parted.join(stand).await, Joined::Now);
+    assert!(stand.pair.one.get(&parted.key).await.unwrap() == Some(parted.whole()));
+}
+
+/// 8: neither a put nor another upload's parts are replaced; an upload's name is worth nothing for another key.
+pub async fn s08_joining_replaces_nothing(stand: &Stand) {
+    let parted = Parted::begin(stand).await;
+    parted.put_all(stand).await;
+    let elsewhere = key("elsewhere");
+    let joined = stand.pair.one.join_parts(&elsewhere, &parted.upload.id, &parted.rules).await;
+    assert_eq!(joined.unwrap(), Joined::Gone);
+    stand.lacks(&elsewhere).await;
+    stand.put(&parted.key, &content(1, 10)).await;
+    assert_eq!(parted.join(stand).await, Joined::Before);
+    let expected = facts(&content(1, 10), "image/png", START);
+    stand.holds(&parted.key, &content(1, 10), &expected).await;
+    stand.pair.one.delete(&parted.key).await.unwrap();
+    assert_eq!(parted.join(stand).await, Joined::Gone, "what was left of it went");
+}
+
+/// 8: and may be dropped again, as what never was.
+pub async fn s08_what_was_dropped_leaves_nothing(stand: &Stand) {
+    let parted = Parted::begin(stand).await;
+    parted.put_all(stand).await;
+    for _ in 0..2 {
+        stand.pair.other.drop_parts(&parted.key, &parted.upload.id).await.unwrap();
+        assert_eq!(parted.join(stand).await, Joined::Gone);
+        assert!(!parted.put(stand, 1, &parted.content[1]).await);
+    }
+    stand.lacks(&parted.key).await;
+    // Beside it another one for the same key lives on.
+    let another = Parted::begin(stand).await;
+    another.put_all(stand).await;
+    stand.pair.one.drop_parts(&parted.key, &parted.upload.id).await.unwrap();
+    assert_eq!(another.join(stand).await, Joined::Now);
+    for size in [0, MAX_PARTS * PART_BYTES + 1] {
+        let rules = UploadRules { size, ..parted.rules.clone() };
+        let begun = stand.pair.one.sign_parts(&parted.key, &rules).await;
+        assert!(matches!(begun, Err(BlobError::Refused(_))), "{size} bytes");
+    }
+}
+
 sentences! {
     $ blobs_contract, blobs, Stand:
     s01_what_was_put_is_read_back
@@ -415,4 +534,8 @@ sentences! {
     s06_a_changed_address_is_refused
     s07_equal_contents_live_and_die_apart
     s07_concurrent_puts_and_deletions_take_nothing_from_others
+    s08_parts_become_one_blob
+    s08_a_part_is_taken_until_its_moment
+    s08_joining_replaces_nothing
+    s08_what_was_dropped_leaves_nothing
 }

@@ -8,14 +8,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use nexus_core::blobs::{
-    BlobError, BlobFacts, BlobKey, BlobSlice, Blobs, SignedUpload, UploadRules,
+    BlobError, BlobFacts, BlobKey, BlobSlice, Blobs, Joined, PartedUpload, SignedUpload,
+    UploadRules,
 };
 use nexus_core::queues::{Depth, Message, QueueAddress, QueueError, Queues, Received};
 use nexus_core::table::{
     CommitError, CommitToken, Item, Key, Op, Page, Query, Slice, StoreError, Table,
 };
+use nexus_core::vault::{Forgotten, Freshness, Generation, Held, SecretName, Vault, VaultError};
 use nexus_kernel::ambient::ManualClock;
-use nexus_kernel::{Ambient, Chance, Timestamp};
+use nexus_kernel::{Ambient, Chance, Secret, Timestamp};
 
 use crate::pair::START;
 
@@ -107,8 +109,11 @@ impl Faults {
         }
     }
 
-    /// Makes a call as the plan has it.
-    async fn call<T, E>(
+    /// Makes a call as the plan has it: also for what stands behind no port, such as an adapter's own service.
+    ///
+    /// # Errors
+    /// The call's own, or what `before` or `after` makes of a fault.
+    pub async fn call<T, E>(
         &self,
         call: impl Future<Output = Result<T, E>> + Send,
         before: impl FnOnce(Cause) -> E + Send,
@@ -150,6 +155,11 @@ impl Table for Flaky<dyn Table> {
     async fn get(&self, key: &Key) -> Result<Option<Item>, StoreError> {
         let (before, after) = (StoreError::Unavailable, StoreError::Unavailable);
         self.faults.call(self.inner.get(key), before, after).await
+    }
+
+    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, StoreError> {
+        let (before, after) = (StoreError::Unavailable, StoreError::Unavailable);
+        self.faults.call(self.inner.get_many(keys), before, after).await
     }
 
     async fn query(&self, query: &Query, page: &Page) -> Result<Slice, StoreError> {
@@ -278,7 +288,51 @@ impl Blobs for Flaky<dyn Blobs> {
         self.blob_call(self.inner.sign_upload(key, rules)).await
     }
 
+    async fn sign_parts(
+        &self,
+        key: &BlobKey,
+        rules: &UploadRules,
+    ) -> Result<PartedUpload, BlobError> {
+        self.blob_call(self.inner.sign_parts(key, rules)).await
+    }
+
+    async fn join_parts(
+        &self,
+        key: &BlobKey,
+        upload: &str,
+        rules: &UploadRules,
+    ) -> Result<Joined, BlobError> {
+        self.blob_call(self.inner.join_parts(key, upload, rules)).await
+    }
+
+    async fn drop_parts(&self, key: &BlobKey, upload: &str) -> Result<(), BlobError> {
+        self.blob_call(self.inner.drop_parts(key, upload)).await
+    }
+
     async fn sign_download(&self, key: &BlobKey, until: Timestamp) -> Result<String, BlobError> {
         self.blob_call(self.inner.sign_download(key, until)).await
+    }
+}
+
+#[async_trait]
+impl Vault for Flaky<dyn Vault> {
+    async fn read(&self, name: &SecretName, how: Freshness) -> Result<Option<Held>, VaultError> {
+        let (before, after) = (VaultError::Unavailable, VaultError::Unavailable);
+        self.faults.call(self.inner.read(name, how), before, after).await
+    }
+
+    async fn rotate(
+        &self,
+        name: &SecretName,
+        follows: Option<Generation>,
+        value: &Secret<String>,
+    ) -> Result<Generation, VaultError> {
+        let (before, after) = (VaultError::Unavailable, VaultError::Unknown);
+        self.faults.call(self.inner.rotate(name, follows, value), before, after).await
+    }
+
+    async fn forget(&self, name: &SecretName) -> Result<Forgotten, VaultError> {
+        let (before, after) = (VaultError::Unavailable, VaultError::Unknown);
+        self.faults.call(self.inner.forget(name), before, after).await
     }
 }

@@ -1,6 +1,6 @@
 //! What every adapter of a port has to keep, and what stands in for adapters in tests.
 //!
-//! * [`table`], [`queues`], [`blobs`]: the suites. A sentence of a port's contract is one function or more, named
+//! * [`table`], [`queues`], [`blobs`], [`vault`], [`bus`]: the suites. A sentence of a port's contract is one function or more, named
 //!   after the sentence's number; `table_contract!(open)` and its sisters make a test of each, `suite(open)` runs
 //!   them one after the other.
 //! * [`memory`]: the ports in memory, the reference by which other adapters are measured.
@@ -16,8 +16,10 @@ mod stale_index;
 #[macro_use]
 mod sentences;
 pub mod blobs;
+pub mod bus;
 pub mod queues;
 pub mod table;
+pub mod vault;
 
 pub use flaky::{Fault, Faults, Flaky};
 pub use pair::{Pair, START};

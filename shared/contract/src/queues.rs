@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use nexus_core::queues::{
-    Depth, MAX_BODY_BYTES, MAX_DELAY, Message, QueueAddress, QueueError, QueueSettings, Queues,
-    Received,
+    Depth, MAX_BODY_BYTES, MAX_DELAY, MAX_GROUP_CHARS, Message, QueueAddress, QueueError,
+    QueueSettings, Queues, Received,
 };
 
 use crate::pair::{Pair, START};
@@ -117,13 +117,14 @@ pub async fn s01_a_message_is_received_as_it_was_sent(stand: &Stand) {
     let largest = "x".repeat(MAX_BODY_BYTES);
     let sent = [
         message(r#"{"text":"Señal 😀 日本 \" ' \\"}"#, "ten_a"),
-        message("", "ten_b"),
-        message(&largest, "ten_a"),
+        message("1", "ten_b"),
+        message("\t\r\n\u{7f}\u{d7ff}\u{e000}\u{fffd}\u{10ffff}", ""),
+        message(&largest, &"!~".repeat(MAX_GROUP_CHARS / 2)),
     ];
     stand.send(sent.clone()).await;
     stand.pair.pass(seconds(5));
     let taken = stand.take(10).await;
-    assert_eq!(taken.len(), 3);
+    assert_eq!(taken.len(), 4);
     let sent: BTreeSet<_> = sent.iter().map(|m| (m.body.clone(), m.group.clone())).collect();
     assert_eq!(
         taken.iter().map(|r| (r.body.clone(), r.group.clone())).collect::<BTreeSet<_>>(),
@@ -131,7 +132,7 @@ pub async fn s01_a_message_is_received_as_it_was_sent(stand: &Stand) {
     );
     assert!(taken.iter().all(|r| r.receive_count == 1 && r.sent == START));
     let ids: BTreeSet<&str> = taken.iter().map(|r| r.id.as_str()).collect();
-    assert_eq!(ids.len(), 3, "each has an id of its own");
+    assert_eq!(ids.len(), 4, "each has an id of its own");
     assert!(stand.is_empty().await, "in one receiver's hands");
     assert!(stand.pair.one.receive(&stand.queue, 10, VISIBILITY).await.unwrap().is_empty());
 }
@@ -319,7 +320,7 @@ pub async fn s05_a_message_received_too_often_moves_to_the_dead_letters(stand: &
     let dead = take_from(&*stand.pair.one, &stand.dead, 10).await;
     assert_eq!(dead.len(), 1, "moved once");
     assert_eq!((dead[0].body.as_str(), dead[0].group.as_str()), ("poison", "ten_a"));
-    assert_eq!((dead[0].receive_count, dead[0].sent), (1, START));
+    assert_eq!(dead[0].sent, START, "it is as old as it was");
 }
 
 /// 5: the poisonous do not keep the others waiting.
@@ -422,9 +423,18 @@ pub async fn s07_groups_take_turns(stand: &Stand) {
 
 /// 8: and nothing of what was sent with it is there.
 pub async fn s08_what_breaks_a_limit_is_refused_whole(stand: &Stand) {
-    let long = message(&"x".repeat(MAX_BODY_BYTES + 1), "g");
-    let late = Message { delay: MAX_DELAY + seconds(1), ..message("late", "g") };
-    for bad in [long, late] {
+    let bad = [
+        message(&"x".repeat(MAX_BODY_BYTES + 1), "g"),
+        message("", "g"),
+        message("a\u{0}b", "g"),
+        message("\u{1f}", "g"),
+        message("\u{fffe}", "g"),
+        message("1", &"g".repeat(MAX_GROUP_CHARS + 1)),
+        message("1", "a group"),
+        message("1", "é"),
+        Message { delay: MAX_DELAY + seconds(1), ..message("late", "g") },
+    ];
+    for bad in bad {
         let outcome = stand.pair.one.send(&stand.queue, vec![message("1", "g"), bad]).await;
         assert!(matches!(outcome, Err(QueueError::Refused(_))), "{outcome:?}");
         assert_eq!(stand.depth(&stand.queue).await, Depth::default());
@@ -434,13 +444,11 @@ pub async fn s08_what_breaks_a_limit_is_refused_whole(stand: &Stand) {
 
 /// 9: at every turn of a message's life.
 pub async fn s09_depth_tells_where_the_messages_are(stand: &Stand) {
-    let depth = async || stand.depth(&stand.queue).await;
+    let depth = async || Depth { oldest: None, ..stand.depth(&stand.queue).await };
     assert_eq!(depth().await, Depth::default());
     stand.send((0..4).map(|n| message(&format!("{n}"), "g"))).await;
-    stand.pair.pass(seconds(1));
     stand.send([Message { delay: seconds(60), ..message("late", "h") }]).await;
-    let at =
-        |visible, in_flight, delayed| Depth { visible, in_flight, delayed, oldest: Some(START) };
+    let at = |visible, in_flight, delayed| Depth { visible, in_flight, delayed, oldest: None };
     assert_eq!(depth().await, at(4, 0, 1));
     let taken = stand.take(3).await;
     assert_eq!(depth().await, at(1, 3, 1));
@@ -455,11 +463,30 @@ pub async fn s09_depth_tells_where_the_messages_are(stand: &Stand) {
     let taken = stand.take(10).await;
     let (late, others): (Vec<_>, Vec<_>) = taken.into_iter().partition(|r| r.body == "late");
     stand.done(&others).await;
-    let oldest = Some(START + seconds(1));
-    assert_eq!(depth().await, Depth { in_flight: 1, oldest, ..Depth::default() });
+    assert_eq!(depth().await, at(0, 1, 0));
     stand.done(&late).await;
     assert_eq!(depth().await, Depth::default());
     assert_eq!(stand.depth(&stand.dead).await, Depth::default());
+}
+
+/// 9: rightly, or not at all; whichever, it stays so.
+pub async fn s09_the_oldest_is_told_rightly_or_never(stand: &Stand) {
+    let oldest = async || stand.depth(&stand.queue).await.oldest;
+    assert_eq!(oldest().await, None, "nothing is there");
+    stand.send([message("first", "g")]).await;
+    let tells = oldest().await.is_some();
+    let is_at = |at: u64| tells.then_some(START + seconds(at));
+    assert_eq!(oldest().await, is_at(0));
+    stand.pair.pass(seconds(1));
+    stand.send([Message { delay: seconds(60), ..message("late", "h") }]).await;
+    assert_eq!(oldest().await, is_at(0));
+    let first = stand.take_one().await;
+    assert_eq!(oldest().await, is_at(0), "in hand is not gone");
+    stand.done(&[first]).await;
+    assert_eq!(oldest().await, is_at(1), "delayed is there");
+    stand.pair.pass(seconds(60));
+    stand.done(&[stand.take_one().await]).await;
+    assert_eq!(oldest().await, None);
 }
 
 sentences! {
@@ -484,4 +511,5 @@ sentences! {
     s07_groups_take_turns
     s08_what_breaks_a_limit_is_refused_whole
     s09_depth_tells_where_the_messages_are
+    s09_the_oldest_is_told_rightly_or_never
 }

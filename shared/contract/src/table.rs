@@ -868,6 +868,29 @@ pub async fn s10_a_scan_misses_nothing_that_stays(stand: &Stand) {
     assert_eq!(seen.iter().filter(|k| !k.sk().starts_with("new")).count(), 60);
 }
 
+/// 11: more than one call or one answer holds, with some that are missing, asked for twice, or can be nowhere.
+pub async fn s11_many_rows_are_read_as_each_alone(stand: &Stand) {
+    let large = |n: usize| Item { body: "x".repeat(100_000), ..row("large", &format!("{n:03}")) };
+    for n in 0..30 {
+        fill(&*stand.one, [large(n)]).await;
+    }
+    fill(&*stand.one, (0..150).map(|n| row(&format!("p{}", n % 7), &format!("{n:03}")))).await;
+    assert_eq!(stand.other.get_many(&[]).await.unwrap(), []);
+    let mut keys: Vec<Key> =
+        (0..150).rev().map(|n| key(&format!("p{}", n % 7), &format!("{n:03}"))).collect();
+    keys.extend((0..30).map(|n| key("large", &format!("{n:03}"))));
+    keys.insert(3, key("p0", "none"));
+    keys.insert(90, key("", ""));
+    keys.push(keys[0].clone());
+    keys.insert(1, keys[5].clone());
+    let mut alone = Vec::new();
+    for key in &keys {
+        alone.push(stand.one.get(key).await.unwrap());
+    }
+    assert_eq!(alone.iter().filter(|found| found.is_none()).count(), 2);
+    assert!(stand.other.get_many(&keys).await.unwrap() == alone, "each, in the order asked");
+}
+
 sentences! {
     $ table_contract, table, Stand:
     s01_rows_are_read_back_whole_through_any_handle
@@ -903,4 +926,5 @@ sentences! {
     s09_keys_and_tokens_have_their_lengths
     s10_a_scan_returns_every_row_once
     s10_a_scan_misses_nothing_that_stays
+    s11_many_rows_are_read_as_each_alone
 }

@@ -5,11 +5,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexus_contract::memory::{MemoryBlobs, MemoryQueues, MemoryTable};
-use nexus_contract::{Fault, Faults, Flaky, Pair, START, StaleIndex, blobs, queues};
+use nexus_contract::memory::{MemoryBlobs, MemoryBus, MemoryQueues, MemoryTable, MemoryVault};
+use nexus_contract::{Fault, Faults, Flaky, Pair, START, StaleIndex, blobs, bus, queues, vault};
 use nexus_core::blobs::Blobs;
+use nexus_core::bus::Event;
 use nexus_core::queues::Queues;
 use nexus_core::table::Table;
+use nexus_core::vault::Vault;
+use nexus_kernel::Ambient;
 use nexus_kernel::ambient::ManualClock;
 
 fn table() -> (Arc<dyn Table>, ManualClock) {
@@ -30,6 +33,39 @@ async fn memory_blobs() -> blobs::Stand {
         pair: Pair::new(Arc::new(all.clone()), Arc::new(all.clone()), clock),
         browser: Arc::new(all),
     }
+}
+
+async fn memory_vault() -> vault::Stand {
+    let clock = ManualClock::at(START);
+    let all = MemoryVault::new(Ambient::seeded(Arc::new(clock.clone()), 1));
+    Pair::new(Arc::new(all.clone()), Arc::new(all), clock)
+}
+
+/// The bus in memory hears itself.
+struct Ear(MemoryBus);
+
+#[async_trait::async_trait]
+impl bus::Listener for Ear {
+    async fn heard(&self, _at_least: usize) -> Vec<Event> {
+        self.0.heard()
+    }
+}
+
+mod vault_in_memory {
+    use super::*;
+
+    nexus_contract::vault_contract!(memory_vault);
+}
+
+mod bus_in_memory {
+    use super::*;
+
+    nexus_contract::bus_contract!(async || {
+        let all = MemoryBus::default();
+        let (one, other) = (Arc::new(all.clone()), Arc::new(all.clone()));
+        let pair = Pair::new(one as _, other as _, ManualClock::at(START));
+        bus::Stand { pair, listener: Arc::new(Ear(all)) }
+    });
 }
 
 mod table_in_memory {
@@ -151,6 +187,16 @@ mod flaky {
             let one = Flaky::<dyn Queues>::new(one, Faults::none());
             let other = Flaky::<dyn Queues>::new(other, Faults::none());
             queues::Stand::new(Pair::new(Arc::new(one), Arc::new(other), clock))
+        });
+    }
+
+    mod vault_without_faults {
+        use super::*;
+        nexus_contract::vault_contract!(async || {
+            let Pair { one, other, clock, .. } = memory_vault().await;
+            let one = Flaky::<dyn Vault>::new(one, Faults::none());
+            let other = Flaky::<dyn Vault>::new(other, Faults::none());
+            Pair::<dyn Vault>::new(Arc::new(one), Arc::new(other), clock)
         });
     }
 

@@ -8,8 +8,12 @@
 //! 4. A missing blob is `None`, and deleting it is no error.
 //! 5. A list returns every key that begins with its prefix once, in order (byte by byte), page by page.
 //! 6. A signed upload takes only the size and type that it was signed for, only until its moment; a signed
-//!    download answers only until its moment. At that very moment it is over.
+//!    download answers only until its moment. At that very moment it is over. A moment is a whole second: of a part of
+//!    one nothing is promised.
 //! 7. Two owners' blobs of the same content live and die apart.
+//! 8. An upload in parts takes each part only in its size and only until its moment. Nothing is to be seen of it until
+//!    it is joined; that is done once all parts are there, makes one blob of them in their order, of the type that was
+//!    announced, and replaces nothing. What was dropped leaves nothing.
 
 use std::error::Error;
 use std::fmt;
@@ -22,6 +26,14 @@ use nexus_kernel::{Digest, Failure, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::table::{Cursor, Page};
+
+/// Up to so many bytes a browser puts at once ([`Blobs::sign_upload`]); above, in parts ([`Blobs::sign_parts`]), so
+/// that a line that breaks costs one part and not all.
+pub const MOST_AT_ONCE: u64 = 100 * 1024 * 1024;
+/// How many bytes a part has; the last has the rest. S3 takes 5 MiB to 5 GiB.
+pub const PART_BYTES: u64 = 8 * 1024 * 1024;
+/// The most parts of one upload, as S3 has it.
+pub const MAX_PARTS: u64 = 10_000;
 
 /// Where a blob stands: `{area}/{owner}/{rest}`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -115,6 +127,57 @@ pub struct SignedUpload {
     pub until: Timestamp,
 }
 
+impl UploadRules {
+    /// The sizes of its parts, in order: [`PART_BYTES`] each and the rest.
+    ///
+    /// # Errors
+    /// `BlobError::Refused`: there is nothing to cut, or there would be more than [`MAX_PARTS`].
+    pub fn part_sizes(&self) -> Result<Vec<u64>, BlobError> {
+        let parts = self.size.div_ceil(PART_BYTES);
+        if !(1..=MAX_PARTS).contains(&parts) {
+            return Err(BlobError::Refused(format!(
+                "an upload has 1 to {MAX_PARTS} parts of {PART_BYTES} bytes, this one {parts}"
+            )));
+        }
+        Ok((0..parts).map(|n| (self.size - n * PART_BYTES).min(PART_BYTES)).collect())
+    }
+}
+
+/// One part of an upload in parts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SignedPart {
+    /// From 1, in the order of the bytes.
+    pub number: u32,
+    /// Exactly so many bytes.
+    pub size: u64,
+    /// How they are put.
+    #[serde(flatten)]
+    pub put: SignedUpload,
+}
+
+/// An upload in parts that was begun. Its parts may be put in any order, several at a time, and each again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PartedUpload {
+    /// Its name, by which it is joined or dropped.
+    pub id: String,
+    /// Its parts, in order.
+    pub parts: Vec<SignedPart>,
+}
+
+/// What became of joining an upload's parts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Joined {
+    /// They are one blob now.
+    Now,
+    /// A blob stands there already: this upload, joined before, or another. Nothing was changed, and what was left of
+    /// this upload is gone.
+    Before,
+    /// These parts have not come; the upload waits for them.
+    Missing(Vec<u32>),
+    /// There is no such upload (any more), and no blob.
+    Gone,
+}
+
 /// Why a blob could not be reached.
 #[derive(Debug, thiserror::Error)]
 pub enum BlobError {
@@ -127,11 +190,17 @@ pub enum BlobError {
     /// A cursor of another list.
     #[error("this page marker does not belong to this list")]
     BadCursor,
+    /// It breaks a limit; nothing was done.
+    #[error("{0}")]
+    Refused(String),
 }
 
 impl From<BlobError> for Failure {
     fn from(error: BlobError) -> Self {
-        Self::unavailable("The media store does not answer now.").caused_by(error)
+        match error {
+            BlobError::Refused(_) => Self::bug(error),
+            _ => Self::unavailable("The media store does not answer now.").caused_by(error),
+        }
     }
 }
 
@@ -182,6 +251,26 @@ pub trait Blobs: Send + Sync {
         key: &BlobKey,
         rules: &UploadRules,
     ) -> Result<SignedUpload, BlobError>;
+
+    /// Begins an upload in parts: for each part a request by which a browser may put it. Whoever begins one joins or
+    /// drops it; what neither happened to, the store removes a day after its moment.
+    async fn sign_parts(
+        &self,
+        key: &BlobKey,
+        rules: &UploadRules,
+    ) -> Result<PartedUpload, BlobError>;
+
+    /// Makes one blob of the parts of the upload of this name, which was begun for this key by these rules (its size
+    /// says which parts there have to be). May be called again.
+    async fn join_parts(
+        &self,
+        key: &BlobKey,
+        upload: &str,
+        rules: &UploadRules,
+    ) -> Result<Joined, BlobError>;
+
+    /// Forgets an upload in parts and what has come of it; one that is not there is no error.
+    async fn drop_parts(&self, key: &BlobKey, upload: &str) -> Result<(), BlobError>;
 
     /// An address by which a browser may read this until then.
     async fn sign_download(&self, key: &BlobKey, until: Timestamp) -> Result<String, BlobError>;

@@ -6,10 +6,12 @@
 
 pub mod approval;
 pub mod blobs;
+pub mod bus;
 pub mod directory;
 pub mod effect;
 pub mod envelope;
 pub mod idempotency;
+pub mod mail;
 pub mod outbox;
 pub mod queues;
 pub mod records;
@@ -17,14 +19,18 @@ pub mod retention;
 pub mod scope;
 pub mod sweep;
 pub mod table;
+pub mod vault;
 
 pub use approval::{Approved, Approver};
 pub use blobs::{BlobKey, Blobs};
+pub use bus::Bus;
 pub use directory::Directory;
 pub use envelope::Envelope;
-pub use queues::{QueueAddress, Queues, Sender};
+pub use mail::Mail;
+pub use queues::{Gauge, QueueAddress, Queues, Sender};
 pub use records::{Record, Stored};
 pub use retention::RecordKind;
 pub use scope::{Caller, Claims, Owner, Product, Role, Scope};
 pub use sweep::Sweep;
 pub use table::{Condition, Item, Key, Op, Table};
+pub use vault::{SecretName, Vault};

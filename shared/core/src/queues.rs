@@ -5,13 +5,21 @@
 //! 1. A message that was sent is received, with its body and group, by one receiver at a time.
 //! 2. A received message is invisible until its visibility ends or it is retried; then it comes again, counted up.
 //! 3. A deleted message never comes again; deleting or retrying with an outdated receipt changes nothing.
-//! 4. A delayed message comes not before its delay ended.
+//! 4. A delayed message comes not before its delay ended. (Delays and visibilities are whole seconds; an adapter that
+//!    counts in seconds rounds up.)
 //! 5. A message that was received as often as the queue allows and comes due again moves to the dead-letter
-//!    queue instead.
+//!    queue instead, with its body, its group and the moment at which it was sent. How often it was received counts
+//!    on or anew among the dead letters.
 //! 6. Redrive brings dead letters back, their count begun anew, each once; one in somebody's hands stays.
 //! 7. One group's thousand messages do not keep another group's one waiting behind them.
-//! 8. A body above [`MAX_BODY_BYTES`] is refused before anything is sent.
-//! 9. Depth tells visible, in flight and delayed messages and the oldest one's moment.
+//! 8. What breaks a limit is refused before anything is sent: a body without a character, above [`MAX_BODY_BYTES`] or
+//!    with a character that XML 1.0 forbids; a group above [`MAX_GROUP_CHARS`] or with anything but visible ASCII; a
+//!    delay above [`MAX_DELAY`].
+//! 9. Depth tells how many messages are visible, in flight and delayed. Where it tells the oldest one's moment, it is
+//!    that one's.
+//!
+//! SQS keeps its queues on several machines. While one of them is away, a message may come a second time, even one
+//! that was deleted, and a depth may be behind; so whoever receives is built to do a thing twice.
 
 use std::error::Error;
 use std::fmt;
@@ -24,6 +32,8 @@ use serde::{Deserialize, Serialize};
 
 /// The longest body: 1 MiB, as SQS has it.
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
+/// The longest name of a group, as SQS has it.
+pub const MAX_GROUP_CHARS: usize = 128;
 /// The longest delay: 15 minutes, as SQS has it.
 pub const MAX_DELAY: Duration = Duration::from_secs(900);
 
@@ -75,9 +85,10 @@ impl QueueSettings {
 /// A message to send.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
-    /// The sealed envelope.
+    /// The sealed envelope: 1 byte to [`MAX_BODY_BYTES`], of the characters of XML 1.0.
     pub body: String,
-    /// Whose it is: receivers take turns among groups.
+    /// Whose it is: receivers take turns among groups. At most [`MAX_GROUP_CHARS`] of visible ASCII; an empty one is
+    /// nobody's.
     pub group: String,
     /// Not before so long, at most [`MAX_DELAY`].
     pub delay: Duration,
@@ -109,7 +120,7 @@ pub struct Depth {
     pub in_flight: u64,
     /// Waiting for their delay.
     pub delayed: u64,
-    /// When the oldest of all was sent.
+    /// When the oldest of all was sent; `None` of an empty queue, and where the queue cannot tell (SQS).
     pub oldest: Option<Timestamp>,
 }
 
@@ -181,22 +192,38 @@ pub trait Queues: Send + Sync {
 /// # Errors
 /// `QueueError::Refused`, naming the limit.
 pub fn check_limits(messages: &[Message]) -> Result<(), QueueError> {
-    for message in messages {
-        if message.body.len() > MAX_BODY_BYTES {
-            return Err(QueueError::Refused(format!(
-                "a message has at most {MAX_BODY_BYTES} bytes, this one {}",
-                message.body.len()
-            )));
+    let refuse = |why: String| Err(QueueError::Refused(why));
+    for Message { body, group, delay } in messages {
+        if !(1..=MAX_BODY_BYTES).contains(&body.len()) {
+            return refuse(format!(
+                "a message has 1 to {MAX_BODY_BYTES} bytes, this one {}",
+                body.len()
+            ));
         }
-        if message.delay > MAX_DELAY {
-            return Err(QueueError::Refused(format!(
+        if let Some(odd) = body.chars().find(|c| !may_stand_in_xml(*c)) {
+            return refuse(format!(
+                "a message has only characters that XML 1.0 allows, not {odd:?}"
+            ));
+        }
+        if group.len() > MAX_GROUP_CHARS || !group.bytes().all(|b| b.is_ascii_graphic()) {
+            return refuse(format!(
+                "a group has at most {MAX_GROUP_CHARS} visible ASCII characters"
+            ));
+        }
+        if *delay > MAX_DELAY {
+            return refuse(format!(
                 "a message waits at most {} s, this one {} s",
                 MAX_DELAY.as_secs(),
-                message.delay.as_secs()
-            )));
+                delay.as_secs()
+            ));
         }
     }
     Ok(())
+}
+
+/// XML 1.0, section 2.2.
+fn may_stand_in_xml(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
 }
 
 /// The right to send to one queue, and nothing else: what a function gets.
@@ -224,5 +251,33 @@ impl Sender {
 impl fmt::Debug for Sender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Sender({})", self.address)
+    }
+}
+
+/// The right to ask one queue how full it is, and nothing else.
+#[derive(Clone)]
+pub struct Gauge {
+    queues: Arc<dyn Queues>,
+    address: QueueAddress,
+}
+
+impl Gauge {
+    /// A gauge of the queue at this address.
+    pub fn new(queues: Arc<dyn Queues>, address: QueueAddress) -> Self {
+        Self { queues, address }
+    }
+
+    /// How full it is.
+    ///
+    /// # Errors
+    /// As [`Queues::depth`].
+    pub async fn read(&self) -> Result<Depth, QueueError> {
+        self.queues.depth(&self.address).await
+    }
+}
+
+impl fmt::Debug for Gauge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Gauge({})", self.address)
     }
 }

@@ -58,6 +58,8 @@ kinds! {
     BlobName = "blob-name",
     /// Blobs that a removal left to be deleted.
     Removal = "removal",
+    /// Where a secret is kept and under which key it is sealed; never the value as it is used.
+    Secret = "secret",
     /// What a sweep found and removed.
     Receipt = "receipt",
 }
@@ -106,6 +108,8 @@ impl RecordKind {
             Self::Media | Self::Draft => (Keep::UntilRemoved, true),
             Self::ContentHash | Self::BlobName | Self::Claim => (Keep::UntilRemoved, false),
             Self::Effect => (Keep::UntilRemoved, true),
+            // The tokens of a person's account, sealed or elsewhere: until revoked or the account ends (N55).
+            Self::Secret => (Keep::UntilRemoved, true),
             Self::Cache => (Keep::UntilExpiry, true),
             Self::Outbox | Self::Removal => (Keep::UntilDone, false),
             Self::Idempotency => (Keep::For(IDEMPOTENCY_AGE), true),

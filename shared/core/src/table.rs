@@ -19,6 +19,8 @@
 //!    addition counts the row's version up, so that no one who read the row before writes over it.
 //! 9. More operations, more bytes or a key twice are refused before anything is applied.
 //! 10. A scan returns every row once.
+//! 11. Many rows read at once are what each read alone is, in the order asked, however often one is asked for. Not all
+//!     need be of the same moment.
 
 use std::collections::{HashSet, VecDeque};
 use std::error::Error;
@@ -440,6 +442,16 @@ pub struct CommitToken(pub String);
 pub trait Table: Send + Sync {
     /// One row, as it stands now.
     async fn get(&self, key: &Key) -> Result<Option<Item>, StoreError>;
+
+    /// Many rows, each as it stands now (not all of the same moment), in the order asked; any number, also twice the
+    /// same. One by one, unless the adapter can ask for many at once.
+    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, StoreError> {
+        let mut found = Vec::with_capacity(keys.len());
+        for key in keys {
+            found.push(self.get(key).await?);
+        }
+        Ok(found)
+    }
 
     /// A page of one partition.
     async fn query(&self, query: &Query, page: &Page) -> Result<Slice, StoreError>;

@@ -13,7 +13,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use nexus_core::blobs::{
-    BlobError, BlobFacts, BlobKey, BlobSlice, Blobs, ListedBlob, SignedUpload, UploadRules,
+    BlobError, BlobFacts, BlobKey, BlobSlice, Blobs, Joined, ListedBlob, PartedUpload,
+    SignedUpload, UploadRules,
 };
 use nexus_core::table::{Cursor, Page};
 use nexus_kernel::{Digest, Timestamp};
@@ -22,6 +23,7 @@ use tokio::task::spawn_blocking;
 
 use crate::fault::Fault;
 use crate::files::{Files, Incoming, home_of};
+use crate::parts;
 use crate::sql;
 use crate::store::{Inner, Strays};
 use crate::writer::WriteError;
@@ -62,15 +64,9 @@ impl FileBlobs {
         let key = key.clone();
         let dooms = self.store.writer.write(move |db| put(db, &files, &key, incoming, &row)).await;
         if dooms.map_err(WriteError::into_one)? {
-            self.remove_doomed().await?;
+            remove_doomed(&self.store).await?;
         }
         Ok(facts)
-    }
-
-    async fn remove_doomed(&self) -> Result<(), BlobError> {
-        let files = Arc::clone(&self.store.files);
-        let removed = self.store.writer.write_leading(move |db| collect_doomed(db, &files));
-        removed.await.map_err(WriteError::into_one)
     }
 
     async fn find(&self, key: &BlobKey) -> Result<Option<Found>, BlobError> {
@@ -106,8 +102,15 @@ impl FileBlobs {
     }
 }
 
+/// Removes what lately was doomed.
+pub(crate) async fn remove_doomed(store: &Inner) -> Result<(), BlobError> {
+    let files = Arc::clone(&store.files);
+    let removed = store.writer.write_leading(move |db| collect_doomed(db, &files));
+    removed.await.map_err(WriteError::into_one)
+}
+
 /// Runs what waits for the disk beside the async runtime's threads.
-async fn off_thread<T: Send + 'static>(
+pub(crate) async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, Fault> {
     Ok(spawn_blocking(work).await??)
@@ -171,7 +174,7 @@ impl Blobs for FileBlobs {
         });
         let deleted = deleted.await.map_err(WriteError::<BlobError>::into_one)?;
         if deleted {
-            self.remove_doomed().await?;
+            remove_doomed(&self.store).await?;
         }
         Ok(deleted)
     }
@@ -215,6 +218,27 @@ impl Blobs for FileBlobs {
         self.store.urls.sign_upload(key, rules)
     }
 
+    async fn sign_parts(
+        &self,
+        key: &BlobKey,
+        rules: &UploadRules,
+    ) -> Result<PartedUpload, BlobError> {
+        parts::sign(&self.store, key, rules).await
+    }
+
+    async fn join_parts(
+        &self,
+        key: &BlobKey,
+        upload: &str,
+        rules: &UploadRules,
+    ) -> Result<Joined, BlobError> {
+        parts::join(&self.store, key, upload, rules).await
+    }
+
+    async fn drop_parts(&self, key: &BlobKey, upload: &str) -> Result<(), BlobError> {
+        parts::drop_all(&self.store, key, upload).await
+    }
+
     async fn sign_download(&self, key: &BlobKey, until: Timestamp) -> Result<String, BlobError> {
         self.store.urls.sign_download(key, until)
     }
@@ -245,7 +269,7 @@ fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
 }
 
 /// Puts a content under its name and the row that names it; whether the content before is doomed now.
-fn put(
+pub(crate) fn put(
     db: &Connection,
     files: &Files,
     key: &BlobKey,
@@ -278,7 +302,7 @@ fn put(
     }
 }
 
-fn doom(db: &Connection, home: &str, digest: &str) -> rusqlite::Result<()> {
+pub(crate) fn doom(db: &Connection, home: &str, digest: &str) -> rusqlite::Result<()> {
     let order = "INSERT OR IGNORE INTO doomed (home, digest) VALUES (?1, ?2)";
     sql::change(db, order, [home, digest]).map(|_| ())
 }
@@ -303,15 +327,19 @@ pub(crate) fn collect_doomed<E: From<rusqlite::Error> + From<io::Error>>(
 }
 
 fn is_named(db: &Connection, home: &str, digest: &str) -> rusqlite::Result<bool> {
-    let question = "SELECT EXISTS (SELECT 1 FROM blob WHERE home = ?1 AND digest = ?2)";
+    let question = "SELECT EXISTS (SELECT 1 FROM blob WHERE home = ?1 AND digest = ?2)
+                        OR EXISTS (SELECT 1 FROM part WHERE home = ?1 AND digest = ?2)";
     Ok(sql::value(db, question, [home, digest])?.unwrap_or(false))
 }
 
-/// Removes the contents that no row names.
+/// Removes the contents that no row names, and uploads in parts that nobody joined.
 pub(crate) async fn collect_strays(store: &Inner) -> Result<Strays, BlobError> {
     let files = Arc::clone(&store.files);
     let doomed = store.writer.write_leading(move |db| collect_doomed(db, &files));
     doomed.await.map_err(WriteError::<BlobError>::into_one)?;
+    if parts::drop_abandoned(store).await? {
+        remove_doomed(store).await?;
+    }
 
     let files = Arc::clone(&store.files);
     let (removed, bytes) = off_thread(move || files.clear_incoming()).await?;

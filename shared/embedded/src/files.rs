@@ -114,6 +114,11 @@ impl Files {
         Ok(())
     }
 
+    /// The content, to be read bit by bit.
+    pub(crate) fn open_content(&self, home: &str, digest: &str) -> io::Result<File> {
+        File::open(self.path_of(home, digest))
+    }
+
     /// The whole content; an error where it is not what its name says.
     pub(crate) fn read(&self, home: &str, digest: &str) -> io::Result<Vec<u8>> {
         let bytes = fs::read(self.path_of(home, digest))?;

@@ -1,4 +1,5 @@
-//! The ports Table, Queues and Blobs on one machine: SQLite and files.
+//! The ports on one machine: Table, Queues and Blobs on SQLite and files, the Vault sealed in the table, the Bus within
+//! the process.
 //!
 //! A data directory holds, for each product:
 //!
@@ -8,6 +9,7 @@
 //! blobs/engine/incoming/                    contents on their way in
 //! processes/{id}.lock                       held by each process that has the directory open
 //! signing.key                               signs the addresses of uploads and downloads (mode 0600)
+//! master.key                                wraps the keys under which secrets are sealed (mode 0600)
 //! ```
 //!
 //! Several processes may have it open. Each has one thread that writes: it takes what is waiting, runs it as one
@@ -19,8 +21,10 @@
 //! **Never here:** what a row or a message means; how long anything is kept; HTTP.
 
 mod blobs;
+mod bus;
 mod fault;
 mod files;
+mod parts;
 mod processes;
 mod queues;
 mod readers;
@@ -29,7 +33,10 @@ mod signed_urls;
 mod sql;
 mod store;
 mod table;
+mod vault;
 mod writer;
 
-pub use signed_urls::{SignedUrls, UploadGrant, UrlError};
+pub use bus::{Heard, ProcessBus, Subscriber};
+pub use signed_urls::{PartGrant, SignedUrls, UploadGrant, UrlError};
 pub use store::{OpenError, Store, Strays};
+pub use vault::{FileVault, MasterKey, MasterKeyError, vault};

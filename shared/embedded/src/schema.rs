@@ -65,6 +65,18 @@ const MIGRATIONS: &[&str] = &["
     CREATE TABLE doomed (
         home TEXT NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (home, digest)
     ) STRICT, WITHOUT ROWID;
+", "
+    -- Uploads in parts that are neither joined nor dropped, and what has come of them.
+    CREATE TABLE parted (
+        upload TEXT PRIMARY KEY, key TEXT NOT NULL, until INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX parted_until ON parted (until);
+    CREATE TABLE part (
+        upload TEXT NOT NULL, number INTEGER NOT NULL,
+        home TEXT NOT NULL, digest TEXT NOT NULL, size INTEGER NOT NULL,
+        PRIMARY KEY (upload, number)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX part_content ON part (home, digest);
 "];
 
 /// How long a statement waits for a lock that somebody else holds who does not take turns (a backup, a shell).
@@ -133,7 +145,7 @@ mod tests {
         db.pragma_update(None, "user_version", MIGRATIONS.len() as u32 + 1).unwrap();
         drop(db);
         let error = open_to_write(&path).unwrap_err();
-        assert!(matches!(error, SchemaError::TooNew { seen: 2 }), "{error}");
+        assert!(matches!(error, SchemaError::TooNew { seen: 3 }), "{error}");
     }
 
     #[test]

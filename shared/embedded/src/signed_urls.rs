@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use nexus_core::blobs::{BlobError, BlobKey, SignedUpload, UploadRules};
+use nexus_core::blobs::{BlobError, BlobKey, SignedPart, SignedUpload, UploadRules};
 use nexus_core::scope::Product;
 use nexus_kernel::id::Uuid;
 use nexus_kernel::{Ambient, Chance, Secret, Timestamp};
@@ -77,6 +77,30 @@ impl UploadGrant {
     }
 }
 
+/// What the holder of a verified address of a part may put.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartGrant {
+    /// Where the upload will stand.
+    pub key: BlobKey,
+    /// The upload.
+    pub upload: String,
+    /// Which part of it, from 1.
+    pub number: u32,
+    /// Exactly so many bytes.
+    pub size: u64,
+}
+
+impl PartGrant {
+    /// Whether this size (in bytes) is what was signed for. Ask it of the request's head, and again of what has really
+    /// come.
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn admits(&self, size: u64) -> Result<(), UrlError> {
+        if size == self.size { Ok(()) } else { Err(UrlError::OtherSize) }
+    }
+}
+
 impl SignedUrls {
     /// With the data directory's key, which is drawn and written where there is none.
     pub(crate) fn open(dir: &Path, product: Product, chance: &dyn Chance) -> io::Result<Self> {
@@ -130,6 +154,26 @@ impl SignedUrls {
         Ok(UploadGrant { key, rules: UploadRules { content_type, size, until } })
     }
 
+    /// The part of an upload that a request's path and query (as they stand in it, percent-encoded) allow to put now.
+    ///
+    /// # Errors
+    /// They were not signed here for a part, or their time is over.
+    pub fn verify_part(
+        &self,
+        path: &str,
+        query: &str,
+        now: Timestamp,
+    ) -> Result<PartGrant, UrlError> {
+        let key = key_in(path)?;
+        let [upload, part, size, until, signature] =
+            values_in(query, ["upload", "part", "size", "until", "signature"])?;
+        let parts = ["PUT", key.as_str(), &upload, &part, &size, &until];
+        self.verify(&parts, &signature, &until, now)?;
+        let number = part.parse().map_err(|_| UrlError::Forged)?;
+        let size = size.parse().map_err(|_| UrlError::Forged)?;
+        Ok(PartGrant { key, upload, number, size })
+    }
+
     /// The blob that a request's path and query (as they stand in it, percent-encoded) allow to read now.
     ///
     /// # Errors
@@ -160,6 +204,24 @@ impl SignedUrls {
             headers: vec![("content-type".to_owned(), rules.content_type.clone())],
             until: rules.until,
         })
+    }
+
+    pub(crate) fn sign_parts(
+        &self,
+        key: &BlobKey,
+        upload: &str,
+        rules: &UploadRules,
+    ) -> Result<Vec<SignedPart>, BlobError> {
+        let until = rules.until.as_millisecond().to_string();
+        let sign = |(number, size): (u32, u64)| {
+            let (part, bytes) = (number.to_string(), size.to_string());
+            let pairs = [("upload", upload), ("part", &part), ("size", &bytes), ("until", &until)];
+            let parts = ["PUT", key.as_str(), upload, &part, &bytes, &until];
+            let url = self.url(key, &pairs, &parts)?;
+            let put = SignedUpload { method: "PUT", url, headers: Vec::new(), until: rules.until };
+            Ok(SignedPart { number, size, put })
+        };
+        (1..).zip(rules.part_sizes()?).map(sign).collect()
     }
 
     pub(crate) fn sign_download(

@@ -1,5 +1,5 @@
 use std::fs::{self, DirBuilder, File};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::processes::{Presence, Turnstile};
 use crate::queues::{SqliteQueues, free_leases_of_the_gone};
 use crate::readers::Readers;
 use crate::schema;
-use crate::signed_urls::SignedUrls;
+use crate::signed_urls::{PartGrant, SignedUrls};
 use crate::table::SqliteTable;
 use crate::writer::Writer;
 
@@ -131,6 +131,19 @@ impl Store {
         Arc::clone(&self.inner.urls)
     }
 
+    /// Takes a part of an upload in parts, as its address allows: what comes has to have the grant's size, which whoever
+    /// answers there asks of [`PartGrant::admits`]. False where the upload was joined or dropped meanwhile.
+    ///
+    /// # Errors
+    /// It cannot be read or written.
+    pub async fn put_part<R: Read>(
+        &self,
+        grant: &PartGrant,
+        open: impl FnOnce() -> io::Result<R> + Send + 'static,
+    ) -> Result<bool, BlobError> {
+        crate::parts::take(&self.inner, grant, open).await
+    }
+
     /// Changes whenever this process has made a message visible (by sending, retrying or redriving): whoever polls
     /// a queue looks again at once. What other processes send, what was delayed and what comes due again has to be
     /// found by polling.
@@ -138,7 +151,7 @@ impl Store {
         self.inner.arrivals.subscribe()
     }
 
-    /// Removes the contents that no blob's row names, and what dead processes were about to put: a crash between a
+    /// Removes the contents that no row names, uploads in parts that nobody joined a day after their moment, and what dead processes were about to put: a crash between a
     /// file and its row, or a power failure after a deletion, may leave such a file. What is being put right now is
     /// never taken for a stray: a content and its row are written, and strays removed, under the same lock.
     ///

@@ -43,6 +43,15 @@ impl Table for SqliteTable {
         Ok(found.await?)
     }
 
+    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, StoreError> {
+        let keys = keys.to_vec();
+        let found = self.store.readers.read(move |db| {
+            let question = format!("SELECT {COLUMNS} FROM item WHERE pk = ?1 AND sk = ?2");
+            keys.iter().map(|k| sql::first(db, &question, [k.pk(), k.sk()], item)).collect()
+        });
+        Ok(found.await?)
+    }
+
     async fn query(&self, query: &Query, page: &Page) -> Result<Slice, StoreError> {
         let plan = Plan::of(query, page)?;
         let limit = page.clamped();

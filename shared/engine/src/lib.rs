@@ -23,6 +23,7 @@ pub mod narration;
 pub mod platform;
 pub mod publishing;
 pub mod removal;
+pub mod sentiment;
 pub mod tagging;
 pub mod translation;
 pub mod uploading;

@@ -12,15 +12,13 @@ mod sharpness;
 use async_trait::async_trait;
 use bytes::Bytes;
 use nexus_engine::media::MediaFacts;
-use nexus_engine::tagging::{Label, LabelKind, Labeller, Labels};
+use nexus_engine::tagging::{Label, LabelKind, Labeller, Labels, embedded};
 use nexus_kernel::Failure;
 use nexus_media::photo::{Limits, Rejection, Rgb, thumbnail};
 use tokio::task::spawn_blocking;
 
 /// The source of what was measured.
 const MEASURED: &str = "image-facts";
-/// The source of what whoever made the picture wrote into it.
-const EMBEDDED: &str = "embedded";
 
 /// Colours are counted at this size.
 const COLOUR_SIDE: u32 = 256;
@@ -29,9 +27,6 @@ const DETAIL_SIDE: u32 = 1_000;
 
 /// Less sure than this, nothing is said.
 const LEAST_CONFIDENCE: f64 = 0.6;
-
-/// Longer by less than this part, a side is as long as the other.
-const SQUARE_WITHIN: f64 = 0.02;
 
 /// The labeller of one machine.
 #[derive(Debug, Clone, Copy, Default)]
@@ -46,13 +41,11 @@ impl Labeller for ImageFacts {
     async fn label(&self, preview: Bytes, facts: &MediaFacts) -> Result<Labels, Failure> {
         let measured = spawn_blocking(move || measured(&preview)).await.map_err(Failure::bug)?;
         let (mut labels, detail) = measured.map_err(Failure::bug)?;
-        labels.extend(orientation(facts, &detail));
-        labels.extend(facts.keywords.iter().map(|keyword| Label {
-            name: keyword.clone(),
-            kind: LabelKind::Keyword,
-            confidence: 1.0,
-            source: EMBEDDED.to_owned(),
-        }));
+        labels.extend(embedded::labels(facts));
+        if !labels.iter().any(|label| label.kind == LabelKind::Orientation) {
+            let orientation = embedded::orientation(detail.width, detail.height);
+            labels.extend(orientation.map(|name| label(name, LabelKind::Orientation, 1.0)));
+        }
         // A reader of codes meets whatever a picture holds: should it stumble, the rest is told all the same.
         match spawn_blocking(move || codes::read(&detail)).await {
             Ok(codes) => {
@@ -84,21 +77,6 @@ fn measured(preview: &[u8]) -> Result<(Vec<Label>, Rgb), Rejection> {
         }
     }
     Ok((labels, detail))
-}
-
-/// Portrait, landscape or square, by the medium's own size where it is known.
-fn orientation(facts: &MediaFacts, picture: &Rgb) -> Option<Label> {
-    let (width, height) = match (facts.width, facts.height) {
-        (0, _) | (_, 0) => (picture.width, picture.height),
-        size => size,
-    };
-    let ratio = f64::from(width) / f64::from(height.max(1));
-    let name = match ratio {
-        _ if ratio > 1.0 + SQUARE_WITHIN => "landscape",
-        _ if ratio < 1.0 / (1.0 + SQUARE_WITHIN) => "portrait",
-        _ => "square",
-    };
-    (width > 0).then(|| label(name, LabelKind::Orientation, 1.0))
 }
 
 /// Something that was measured. Confidences are told to the hundredth: they are not known better.

@@ -218,7 +218,7 @@ impl Speech for OfflineSpeech {
         let audio = audio.await.map_err(|silence| {
             Failure::unavailable("A sentence could not be spoken.").caused_by(silence)
         })?;
-        Ok(Spoken { audio, extension: "wav" })
+        Ok(Spoken { audio, extension: "wav", marks: Vec::new() })
     }
 }
 

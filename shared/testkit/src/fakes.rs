@@ -152,7 +152,7 @@ impl Speech for FakeSpeech {
 
     async fn say(&self, language: Language, sentence: &str) -> Result<Spoken, Failure> {
         self.calls.note((language, sentence.to_owned()));
-        Ok(Spoken { audio: silence(sentence.chars().count()), extension: "wav" })
+        Ok(Spoken { audio: silence(sentence.chars().count()), extension: "wav", marks: Vec::new() })
     }
 }
 

@@ -258,7 +258,7 @@ fn addition(
 
 #[cfg(test)]
 mod tests {
-    use nexus_core::table::{Item, Key, Table};
+    use nexus_core::table::{Item, Key, MAX_ITEM_BYTES, Table};
 
     use super::*;
     use crate::DynamoTable;
@@ -407,7 +407,15 @@ mod tests {
     #[tokio::test]
     async fn what_breaks_a_limit_is_not_sent() {
         let (config, client) = answering(1, &[]);
-        let outcome = DynamoTable::new(&config, "engine").commit(vec![], None).await;
-        assert!(matches!(outcome, Err(CommitError::Refused(_))) && sent(&client).is_empty());
+        let table = DynamoTable::new(&config, "engine");
+        let mut large = ops();
+        if let Op::Put { item, .. } = &mut large[0] {
+            item.body = "x".repeat(MAX_ITEM_BYTES);
+        }
+        for (ops, why) in [(vec![], "1 to 100 operations"), (large, "p/put has 4")] {
+            let outcome = table.commit(ops, None).await;
+            assert!(matches!(&outcome, Err(CommitError::Refused(told)) if told.contains(why)));
+        }
+        assert!(sent(&client).is_empty());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use aws_sdk_s3::presigning::PresigningConfig;
+use aws_sdk_s3::presigning::{PresignedRequest, PresigningConfig};
 use nexus_core::blobs::{BlobError, BlobKey, SignedUpload, UploadRules};
 use nexus_kernel::Timestamp;
 
@@ -32,10 +32,15 @@ pub(super) async fn upload(
         .presigned(config)
         .await
         .map_err(unavailable)?;
+    Ok(request(&signed, until))
+}
+
+/// What whoever puts it is told.
+pub(super) fn request(signed: &PresignedRequest, until: Timestamp) -> SignedUpload {
     // Every client sends the body's length itself, and a page may not.
     let headers = signed.headers().filter(|(name, _)| !name.eq_ignore_ascii_case("content-length"));
     let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    Ok(SignedUpload { method: "PUT", url: signed.uri().to_owned(), headers, until })
+    SignedUpload { method: "PUT", url: signed.uri().to_owned(), headers, until }
 }
 
 pub(super) async fn download(
@@ -51,7 +56,10 @@ pub(super) async fn download(
 
 /// From which second to which a signature serves, and until when that is. S3 counts whole seconds and takes the last
 /// one too, so the last is the one before the end: rather a second early than at a moment that was to be over.
-fn life(now: Timestamp, until: Timestamp) -> Result<(PresigningConfig, Timestamp), BlobError> {
+pub(super) fn life(
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<(PresigningConfig, Timestamp), BlobError> {
     let whole = until.as_second() + i64::from(until.subsec_nanosecond() > 0) - 1;
     let last = whole.min(now.as_second() + LONGEST);
     let first = now.as_second().min(last - 1);

@@ -41,13 +41,32 @@ async fn on(emulator: &Emulator) -> Stand {
 /// Whoever holds an address.
 struct Anybody(Emulator);
 
+/// What S3 asks of every request that carries no header of authorization. The emulator answers some that lack one of
+/// these as if they came from whoever owns the bucket; S3 refuses them, so they never get that far here.
+const SIGNED_BY: [&str; 6] = [
+    "X-Amz-Algorithm=AWS4-HMAC-SHA256",
+    "X-Amz-Credential=",
+    "X-Amz-Date=",
+    "X-Amz-Expires=",
+    "X-Amz-SignedHeaders=",
+    "X-Amz-Signature=",
+];
+
+fn is_signed(url: &str) -> bool {
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    SIGNED_BY.iter().all(|needed| query.split('&').any(|part| part.starts_with(needed)))
+}
+
 #[async_trait]
 impl Browser for Anybody {
     async fn put(&self, url: &str, headers: &[(String, String)], body: Bytes) -> bool {
-        self.0.request("PUT", url, headers, body).await.is_some()
+        is_signed(url) && self.0.request("PUT", url, headers, body).await.is_some()
     }
 
     async fn get(&self, url: &str) -> Option<Bytes> {
+        if !is_signed(url) {
+            return None;
+        }
         self.0.request("GET", url, &[], Bytes::new()).await
     }
 }
@@ -63,26 +82,26 @@ crate::sentences! {
     s04_one_of_many_deletions_finds_the_blob
     s05_a_list_returns_every_key_once
     s05_a_list_misses_nothing_that_stays
+    s06_a_signed_upload_takes_what_it_was_signed_for
     s06_a_signed_download_answers_until_its_moment
+    s06_a_changed_address_is_refused
     s07_equal_contents_live_and_die_apart
     s07_concurrent_puts_and_deletions_take_nothing_from_others
+    s08_parts_become_one_blob
+    s08_a_part_is_taken_until_its_moment
+    s08_joining_replaces_nothing
+    s08_what_was_dropped_leaves_nothing
 }
 
-fn rules(seconds: u64) -> UploadRules {
-    let until = START + Duration::from_secs(seconds);
-    UploadRules { content_type: "image/svg+xml; a=b".into(), size: 9, until }
-}
-
-/// In the place of s06: to the second, and once only.
+/// Beyond s06: every header is under the signature, and what stands is not replaced.
 #[tokio::test]
 #[ignore = "needs the emulator: infra/aws/check/contract.sh"]
-async fn a_signed_upload_takes_what_it_was_signed_for_once() {
+async fn a_signed_upload_takes_its_headers_and_nothing_twice() {
     let Stand { pair, browser } = open().await;
     let key = BlobKey::stored("in/ten_a/upload é %&=?#+ 😀");
-    let upload = pair.one.sign_upload(&key, &rules(900)).await.unwrap();
-    let put =
-        async |body: &'static str| browser.put(&upload.url, &upload.headers, body.into()).await;
-    assert!(!put("too few").await && !put("one too many").await, "another size");
+    let until = START + Duration::from_secs(900);
+    let rules = UploadRules { content_type: "image/svg+xml; a=b".into(), size: 9, until };
+    let upload = pair.one.sign_upload(&key, &rules).await.unwrap();
     for n in 0..upload.headers.len() {
         let mut changed = upload.headers.clone();
         changed[n].1.push('x');
@@ -92,45 +111,9 @@ async fn a_signed_upload_takes_what_it_was_signed_for_once() {
         assert!(!browser.put(&upload.url, &changed, "ninebytes".into()).await, "without {name}");
     }
     assert_eq!(pair.other.head(&key).await.unwrap(), None);
-    pair.pass(Duration::from_secs(899));
-    assert!(put("ninebytes").await, "to the last second");
-    let facts = pair.other.head(&key).await.unwrap().unwrap();
-    assert_eq!((facts.size, facts.content_type.as_str()), (9, "image/svg+xml; a=b"));
-    assert_eq!(facts.digest, nexus_kernel::Digest::of(b"ninebytes"), "found out by reading");
-    assert!(!put("ninemores").await, "what stands is not replaced");
-    pair.one.delete(&key).await.unwrap();
-    pair.pass(Duration::from_secs(1));
-    assert!(!put("ninebytes").await, "at its end it is over");
-}
-
-/// In the place of s06: wherever anything but a parameter's name and the algorithm is changed.
-#[tokio::test]
-#[ignore = "needs the emulator: infra/aws/check/contract.sh"]
-async fn a_changed_address_is_worth_nothing() {
-    let Stand { pair, browser } = open().await;
-    let [first, second] = ["in/ten_a/1111", "in/ten_a/2222"].map(BlobKey::stored);
-    for key in [&first, &second] {
-        pair.one.put(key, Bytes::from_static(b"ninebytes"), "image/png").await.unwrap();
-    }
-    let upload = pair.one.sign_upload(&first, &rules(60)).await.unwrap();
-    let download = pair.one.sign_download(&first, rules(60).until).await.unwrap();
-    assert_eq!(browser.get(&download).await.as_deref(), Some(&b"ninebytes"[..]));
-    assert_eq!(browser.get(&upload.url).await, None);
-    for url in [&upload.url, &download] {
-        let algorithm = url.find("AWS4-HMAC").unwrap();
-        let algorithm = algorithm..algorithm + "AWS4-HMAC-SHA256".len();
-        let mut in_name = false;
-        for (at, letter) in url.char_indices() {
-            in_name = matches!(letter, '?' | '&') || in_name && letter != '=';
-            if in_name || algorithm.contains(&at) || !letter.is_ascii_alphanumeric() {
-                continue;
-            }
-            let mut forged = url.clone();
-            forged.replace_range(at..=at, if letter == '1' { "2" } else { "1" });
-            assert_eq!(browser.get(&forged).await, None, "{forged}");
-            assert!(!browser.put(&forged, &upload.headers, "ninebytes".into()).await, "{forged}");
-        }
-    }
+    assert!(browser.put(&upload.url, &upload.headers, "ninebytes".into()).await);
+    assert!(!browser.put(&upload.url, &upload.headers, "ninemores".into()).await);
+    assert_eq!(pair.other.get(&key).await.unwrap().as_deref(), Some(&b"ninebytes"[..]));
 }
 
 /// What was overwritten and deleted is gone in every version, though the bucket keeps versions.

@@ -13,7 +13,7 @@ use nexus_core::Table;
 
 use crate::emulator::Emulator;
 
-const NAME: &str = "engine";
+pub(crate) const NAME: &str = "engine";
 
 async fn open() -> Pair<dyn Table> {
     let emulator = Emulator::anew().await;
@@ -25,7 +25,7 @@ async fn open() -> Pair<dyn Table> {
 }
 
 /// The table as the template has it.
-async fn create(client: &Client) {
+pub(crate) async fn create(client: &Client) {
     let attribute = |name: &str| {
         AttributeDefinition::builder()
             .attribute_name(name)
@@ -90,4 +90,5 @@ crate::sentences! {
     s09_keys_and_tokens_have_their_lengths
     s10_a_scan_returns_every_row_once
     s10_a_scan_misses_nothing_that_stays
+    s11_many_rows_are_read_as_each_alone
 }

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use bytes::Bytes;
 use nexus_core::blobs::{
-    BlobError, BlobFacts, BlobKey, BlobSlice, Blobs, ListedBlob, SignedUpload, UploadRules,
+    BlobError, BlobFacts, BlobKey, BlobSlice, Blobs, Joined, ListedBlob, PartedUpload, SignedPart,
+    SignedUpload, UploadRules,
 };
 use nexus_core::table::{Cursor, Page};
 use nexus_kernel::{Clock, Digest, Timestamp};
@@ -28,6 +29,52 @@ struct State {
     /// What was signed, by the address that was given out.
     uploads: BTreeMap<String, (BlobKey, UploadRules)>,
     downloads: BTreeMap<String, (BlobKey, Timestamp)>,
+    /// What was begun in parts, by its name.
+    parted: BTreeMap<String, Parted>,
+    /// How many were begun in parts so far.
+    begun: usize,
+}
+
+#[derive(Debug)]
+struct Parted {
+    key: BlobKey,
+    until: Timestamp,
+    sizes: Vec<u64>,
+    come: BTreeMap<u32, Bytes>,
+}
+
+impl State {
+    fn put(
+        &mut self,
+        key: &BlobKey,
+        bytes: Bytes,
+        content_type: &str,
+        modified: Timestamp,
+    ) -> BlobFacts {
+        let (size, digest) = (bytes.len() as u64, Digest::of(&bytes));
+        let facts = BlobFacts { size, digest, content_type: content_type.to_owned(), modified };
+        self.blobs.insert(key.clone(), (bytes, facts.clone()));
+        facts
+    }
+
+    /// The upload of this name, if it was begun for this key.
+    fn parted(&self, key: &BlobKey, upload: &str) -> Option<&Parted> {
+        self.parted.get(upload).filter(|p| p.key == *key)
+    }
+}
+
+/// Takes a part whose address this is; whether it was one and fits.
+fn take_part(state: &mut State, url: &str, body: &Bytes, now: Timestamp) -> bool {
+    let Some((upload, number)) = url.rsplit_once('/') else { return false };
+    let (Some(parted), Ok(number)) = (state.parted.get_mut(upload), number.parse::<u32>()) else {
+        return false;
+    };
+    let size = parted.sizes.get((number as usize).wrapping_sub(1));
+    let fits = size == Some(&(body.len() as u64)) && now < parted.until;
+    if fits {
+        parted.come.insert(number, body.clone());
+    }
+    fits
 }
 
 impl MemoryBlobs {
@@ -41,14 +88,7 @@ impl MemoryBlobs {
     }
 
     fn write(&self, key: &BlobKey, bytes: Bytes, content_type: &str) -> BlobFacts {
-        let facts = BlobFacts {
-            size: bytes.len() as u64,
-            digest: Digest::of(&bytes),
-            content_type: content_type.to_owned(),
-            modified: self.clock.now(),
-        };
-        lock(&self.state).blobs.insert(key.clone(), (bytes, facts.clone()));
-        facts
+        lock(&self.state).put(key, bytes, content_type, self.clock.now())
     }
 }
 
@@ -140,6 +180,60 @@ impl Blobs for MemoryBlobs {
         })
     }
 
+    async fn sign_parts(
+        &self,
+        key: &BlobKey,
+        rules: &UploadRules,
+    ) -> Result<PartedUpload, BlobError> {
+        let sizes = rules.part_sizes()?;
+        let mut state = lock(&self.state);
+        let id = format!("memory://parts/{}", state.begun);
+        state.begun += 1;
+        let parts = (1..).zip(&sizes).map(|(number, size)| {
+            let url = format!("{id}/{number}");
+            let put = SignedUpload { method: "PUT", url, headers: Vec::new(), until: rules.until };
+            SignedPart { number, size: *size, put }
+        });
+        let parts = parts.collect();
+        let parted = Parted { key: key.clone(), until: rules.until, sizes, come: BTreeMap::new() };
+        state.parted.insert(id.clone(), parted);
+        Ok(PartedUpload { id, parts })
+    }
+
+    async fn join_parts(
+        &self,
+        key: &BlobKey,
+        upload: &str,
+        rules: &UploadRules,
+    ) -> Result<Joined, BlobError> {
+        let mut state = lock(&self.state);
+        let stands = state.blobs.contains_key(key);
+        let Some(parted) = state.parted(key, upload) else {
+            return Ok(if stands { Joined::Before } else { Joined::Gone });
+        };
+        let numbers = (1..).zip(&parted.sizes).map(|(number, _)| number);
+        let missing: Vec<u32> = numbers.filter(|n| !parted.come.contains_key(n)).collect();
+        if !missing.is_empty() && !stands {
+            return Ok(Joined::Missing(missing));
+        }
+        let parts: Vec<&[u8]> = parted.come.values().map(|part| part.as_ref()).collect();
+        let whole = parts.concat();
+        state.parted.remove(upload);
+        if stands {
+            return Ok(Joined::Before);
+        }
+        state.put(key, whole.into(), &rules.content_type, self.clock.now());
+        Ok(Joined::Now)
+    }
+
+    async fn drop_parts(&self, key: &BlobKey, upload: &str) -> Result<(), BlobError> {
+        let mut state = lock(&self.state);
+        if state.parted(key, upload).is_some() {
+            state.parted.remove(upload);
+        }
+        Ok(())
+    }
+
     async fn sign_download(&self, key: &BlobKey, until: Timestamp) -> Result<String, BlobError> {
         let mut state = lock(&self.state);
         let url = format!("memory://download/{}", state.downloads.len());
@@ -151,7 +245,9 @@ impl Blobs for MemoryBlobs {
 #[async_trait]
 impl Browser for MemoryBlobs {
     async fn put(&self, url: &str, headers: &[(String, String)], body: Bytes) -> bool {
-        let Some((key, rules)) = lock(&self.state).uploads.get(url).cloned() else { return false };
+        let Some((key, rules)) = lock(&self.state).uploads.get(url).cloned() else {
+            return take_part(&mut lock(&self.state), url, &body, self.clock.now());
+        };
         let typed = headers.iter().any(|(name, value)| {
             name.eq_ignore_ascii_case("content-type") && *value == rules.content_type
         });

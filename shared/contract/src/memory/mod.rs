@@ -4,15 +4,19 @@
 //! a query looks at every row.
 
 mod blobs;
+mod bus;
 mod queues;
 mod table;
+mod vault;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use blobs::MemoryBlobs;
+pub use bus::MemoryBus;
 pub use queues::MemoryQueues;
 pub use table::MemoryTable;
 pub(crate) use table::page_of;
+pub use vault::MemoryVault;
 
 fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
     state.lock().unwrap_or_else(PoisonError::into_inner)

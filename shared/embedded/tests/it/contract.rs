@@ -1,5 +1,6 @@
 //! Every sentence, through two handles of one process and through handles of two processes.
 
+use std::io::Cursor;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -9,7 +10,7 @@ use nexus_contract::{Pair, START, blobs, queues};
 use nexus_core::blobs::Blobs;
 use nexus_core::queues::Queues;
 use nexus_core::table::Table;
-use nexus_embedded::SignedUrls;
+use nexus_embedded::Store;
 use nexus_kernel::Clock as _;
 use nexus_kernel::ambient::ManualClock;
 
@@ -18,8 +19,7 @@ use crate::remote::{BASE, Remote};
 
 /// What a host does with the requests of whoever holds a signed address.
 struct Host {
-    blobs: Arc<dyn Blobs>,
-    urls: Arc<SignedUrls>,
+    store: Store,
     clock: ManualClock,
 }
 
@@ -33,22 +33,25 @@ impl Host {
 impl Browser for Host {
     async fn put(&self, url: &str, headers: &[(String, String)], body: Bytes) -> bool {
         let Some((path, query)) = Self::split(url) else { return false };
-        let Ok(grant) = self.urls.verify_upload(path, query, self.clock.now()) else {
-            return false;
-        };
+        let (urls, now) = (self.store.urls(), self.clock.now());
+        if let Ok(grant) = urls.verify_part(path, query, now) {
+            return grant.admits(body.len() as u64).is_ok()
+                && self.store.put_part(&grant, move || Ok(Cursor::new(body))).await.unwrap();
+        }
+        let Ok(grant) = urls.verify_upload(path, query, now) else { return false };
         let content_type = headers.iter().find(|(name, _)| name == "content-type");
         let content_type = content_type.map(|(_, value)| value.as_str()).unwrap_or_default();
         if grant.admits(content_type, body.len() as u64).is_err() {
             return false;
         }
-        self.blobs.put(&grant.key, body, content_type).await.unwrap();
+        self.store.blobs().put(&grant.key, body, content_type).await.unwrap();
         true
     }
 
     async fn get(&self, url: &str) -> Option<Bytes> {
         let (path, query) = Self::split(url)?;
-        let key = self.urls.verify_download(path, query, self.clock.now()).ok()?;
-        self.blobs.get(&key).await.unwrap()
+        let key = self.store.urls().verify_download(path, query, self.clock.now()).ok()?;
+        self.store.blobs().get(&key).await.unwrap()
     }
 }
 
@@ -79,11 +82,8 @@ mod in_one_process {
             let (dir, clock) = (tempfile::tempdir().unwrap(), ManualClock::at(START));
             let (one, other) = (open(dir.path(), &clock), open(dir.path(), &clock));
             one.urls().serve_at(BASE);
-            let host = Host { blobs: other.blobs(), urls: other.urls(), clock: clock.clone() };
-            blobs::Stand {
-                pair: Pair::new(one.blobs(), other.blobs(), clock).keeping(dir),
-                browser: Arc::new(host),
-            }
+            let pair = Pair::new(one.blobs(), other.blobs(), clock.clone()).keeping(dir);
+            blobs::Stand { pair, browser: Arc::new(Host { store: other, clock }) }
         });
     }
 }
@@ -121,9 +121,9 @@ mod in_two_processes {
             one.urls().serve_at(BASE);
             let remote = Arc::new(remote);
             // What one process signs another verifies.
-            let host = Host { blobs: one.blobs(), urls: one.urls(), clock: clock.clone() };
-            let pair = Pair::<dyn Blobs>::new(Arc::clone(&remote) as _, one.blobs(), clock);
-            blobs::Stand { pair: pair.keeping((process, dir)), browser: Arc::new(host) }
+            let pair = Pair::<dyn Blobs>::new(remote as _, one.blobs(), clock.clone());
+            let pair = pair.keeping((process, dir));
+            blobs::Stand { pair, browser: Arc::new(Host { store: one, clock }) }
         });
     }
 }

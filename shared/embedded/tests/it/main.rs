@@ -12,6 +12,7 @@ mod leases;
 mod measure;
 mod model;
 mod remote;
+mod vault;
 
 use std::path::Path;
 use std::sync::Arc;

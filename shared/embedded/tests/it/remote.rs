@@ -10,7 +10,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use nexus_contract::{START, queues};
 use nexus_core::blobs::{
-    BlobError, BlobFacts, BlobKey, BlobSlice, Blobs, SignedUpload, UploadRules,
+    BlobError, BlobFacts, BlobKey, BlobSlice, Blobs, Joined, PartedUpload, SignedPart,
+    SignedUpload, UploadRules,
 };
 use nexus_core::queues::{Depth, Message, QueueAddress, QueueError, Queues, Received};
 use nexus_core::table::{
@@ -32,6 +33,7 @@ pub(crate) const BASE: &str = "http://127.0.0.1:8080";
 #[derive(Serialize, Deserialize)]
 enum Call {
     Get(Key),
+    GetMany(Vec<Key>),
     Query(Query, Page),
     Commit(Vec<Op>, Option<CommitToken>),
     Scan(Page),
@@ -50,6 +52,9 @@ enum Call {
     DeleteBlob(BlobKey),
     List(String, Page),
     SignUpload(BlobKey, UploadRules),
+    SignParts(BlobKey, UploadRules),
+    JoinParts(BlobKey, String, UploadRules),
+    DropParts(BlobKey, String),
     SignDownload(BlobKey, Timestamp),
 }
 
@@ -153,6 +158,7 @@ impl From<BlobError> for Wrong {
             BlobError::Unavailable(e) => Self::Unavailable(e.to_string()),
             BlobError::Full(e) => Self::Full(e.to_string()),
             BlobError::BadCursor => Self::BadCursor,
+            BlobError::Refused(why) => Self::Refused(why),
         }
     }
 }
@@ -162,6 +168,7 @@ impl From<Wrong> for BlobError {
         match wrong {
             Wrong::BadCursor => Self::BadCursor,
             Wrong::Full(why) => Self::Full(why.into()),
+            Wrong::Refused(why) => Self::Refused(why),
             other => Self::Unavailable(format!("{other:?}").into()),
         }
     }
@@ -208,6 +215,10 @@ impl Remote {
 impl Table for Remote {
     async fn get(&self, key: &Key) -> Result<Option<Item>, StoreError> {
         self.ask(Call::Get(key.clone())).await
+    }
+
+    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, StoreError> {
+        self.ask(Call::GetMany(keys.to_vec())).await
     }
 
     async fn query(&self, query: &Query, page: &Page) -> Result<Slice, StoreError> {
@@ -327,6 +338,34 @@ impl Blobs for Remote {
         })
     }
 
+    async fn sign_parts(
+        &self,
+        key: &BlobKey,
+        rules: &UploadRules,
+    ) -> Result<PartedUpload, BlobError> {
+        type Begun = (String, Vec<(u32, u64, String)>);
+        let begun = self.ask::<Begun, BlobError>(Call::SignParts(key.clone(), rules.clone()));
+        let (id, parts) = begun.await?;
+        let parts = parts.into_iter().map(|(number, size, url)| {
+            let put = SignedUpload { method: "PUT", url, headers: Vec::new(), until: rules.until };
+            SignedPart { number, size, put }
+        });
+        Ok(PartedUpload { id, parts: parts.collect() })
+    }
+
+    async fn join_parts(
+        &self,
+        key: &BlobKey,
+        upload: &str,
+        rules: &UploadRules,
+    ) -> Result<Joined, BlobError> {
+        self.ask(Call::JoinParts(key.clone(), upload.to_owned(), rules.clone())).await
+    }
+
+    async fn drop_parts(&self, key: &BlobKey, upload: &str) -> Result<(), BlobError> {
+        self.ask(Call::DropParts(key.clone(), upload.to_owned())).await
+    }
+
     async fn sign_download(&self, key: &BlobKey, until: Timestamp) -> Result<String, BlobError> {
         self.ask(Call::SignDownload(key.clone(), until)).await
     }
@@ -367,6 +406,7 @@ impl Ports {
         let (table, queues, blobs) = (&self.table, &self.queues, &self.blobs);
         match call {
             Call::Get(key) => told(table.get(&key).await?),
+            Call::GetMany(keys) => told(table.get_many(&keys).await?),
             Call::Query(query, page) => told(table.query(&query, &page).await?),
             Call::Commit(ops, token) => told(table.commit(ops, token.as_ref()).await?),
             Call::Scan(page) => told(table.scan(&page).await?),
@@ -395,6 +435,15 @@ impl Ports {
                 let upload = blobs.sign_upload(&key, &rules).await?;
                 told((upload.url, upload.headers))
             }
+            Call::SignParts(key, rules) => {
+                let upload = blobs.sign_parts(&key, &rules).await?;
+                let parts = upload.parts.into_iter().map(|p| (p.number, p.size, p.put.url));
+                told((upload.id, parts.collect::<Vec<_>>()))
+            }
+            Call::JoinParts(key, upload, rules) => {
+                told(blobs.join_parts(&key, &upload, &rules).await?)
+            }
+            Call::DropParts(key, upload) => told(blobs.drop_parts(&key, &upload).await?),
             Call::SignDownload(key, until) => told(blobs.sign_download(&key, until).await?),
         }
     }

@@ -2,6 +2,8 @@
 
 pub mod sentences;
 
+use std::ops::Range;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use nexus_kernel::{Failure, Language};
@@ -16,6 +18,19 @@ pub struct Spoken {
     pub audio: Bytes,
     /// Its extension, `wav` or `mp3`.
     pub extension: &'static str,
+    /// When each word begins, in order; empty where the engine was not told to say, or cannot.
+    pub marks: Vec<Mark>,
+}
+
+/// When a word begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// The word, as it stands in the sentence.
+    pub word: String,
+    /// The bytes that it takes in the sentence (UTF-8).
+    pub bytes: Range<usize>,
+    /// Milliseconds from the beginning of the sound.
+    pub start_ms: u64,
 }
 
 /// Speaks.

@@ -1,5 +1,6 @@
 //! What a photo shows, as far as somebody or something knows, and which product it belongs to.
 
+pub mod embedded;
 mod matching;
 
 use async_trait::async_trait;

@@ -1,0 +1,103 @@
+//! How somebody feels who wrote to a merchant or about a post.
+//!
+//! # The contract of [`Sentiment`]
+//! 1. Every text gets one answer, in the order of the question.
+//! 2. What goes wrong with one text changes nothing for the others.
+//! 3. A text in a language that the engine does not know is answered with that language's name, never with a guess.
+//! 4. Where an answer rests on a part of a text, it says so.
+//! 5. Each score is between 0 and 1, and `feeling` is what the engine named, not what somebody read out of the scores.
+//! 6. An empty text is answered without asking anybody.
+//!
+//! **Never here:** who wrote it, about which product; what is done about it.
+
+use async_trait::async_trait;
+use nexus_kernel::{Failure, Language, Pii};
+use serde::{Deserialize, Serialize};
+
+/// A text to be judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Utterance {
+    /// What somebody wrote.
+    pub text: Pii<String>,
+    /// The language in which it probably is, where the caller has a reason to think so, such as that of the form. It
+    /// counts only where the text itself is too short to tell.
+    pub hint: Option<Language>,
+}
+
+/// How it sounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Feeling {
+    /// Pleased.
+    Positive,
+    /// Displeased.
+    Negative,
+    /// Neither.
+    Neutral,
+    /// Both.
+    Mixed,
+}
+
+/// How sure the engine is of each, 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Scores {
+    /// That it is positive.
+    pub positive: f64,
+    /// That it is negative.
+    pub negative: f64,
+    /// That it is neutral.
+    pub neutral: f64,
+    /// That it is mixed.
+    pub mixed: f64,
+}
+
+/// How a text's language was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Known {
+    /// It shows in the text.
+    Detected,
+    /// The text is too short to tell, and the caller had a reason to think so.
+    Hinted,
+    /// The text is too short to tell and nobody knew: it is taken for English, the source language.
+    Assumed,
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Judged {
+    /// The text's language, for example `en`, `es`, `zh-TW`.
+    pub language: String,
+    /// How the language was found.
+    pub known: Known,
+    /// How it sounds.
+    pub feeling: Feeling,
+    /// How sure the engine is.
+    pub scores: Scores,
+    /// Whether only the beginning was judged, since the text is longer than the engine takes.
+    pub cut: bool,
+}
+
+/// Why a text has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Unjudged {
+    /// There is nothing in it.
+    #[error("there is nothing to judge")]
+    Empty,
+    /// It can be read by whoever knows this language; `und` where not even that shows.
+    #[error("the sentiment of texts in `{0}` cannot be told")]
+    Unsupported(String),
+    /// It failed; the failure's kind says whether it may be tried again.
+    #[error("the sentiment could not be told")]
+    Failed(#[source] Failure),
+}
+
+/// Tells how texts sound.
+#[async_trait]
+pub trait Sentiment: Send + Sync {
+    /// The engine's name and version.
+    fn engine(&self) -> String;
+
+    /// An answer for each text, in order; any number of texts.
+    async fn judge(&self, utterances: &[Utterance]) -> Vec<Result<Judged, Unjudged>>;
+}
