@@ -47,7 +47,7 @@ fn start(data: &std::path::Path) -> Child {
 
 /// A host in this process on a directory that others may have open, at the present time.
 async fn look(data: &std::path::Path) -> Stage {
-    let engines = Engines::locate(&places()).await.unwrap();
+    let engines = Engines::locate(&places()).await;
     Stage::on(data, ManualClock::at(SystemClock.now()), engines, &[]).await
 }
 

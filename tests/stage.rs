@@ -64,7 +64,7 @@ impl Stage {
     /// The same with other engines.
     pub(crate) async fn with(change: impl FnOnce(&mut Engines)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut engines = Engines::locate(&places()).await.unwrap();
+        let mut engines = Engines::locate(&places()).await;
         assert!(engines.ffmpeg.is_some(), "ffmpeg is missing: run `make setup`");
         change(&mut engines);
         let clock = ManualClock::at("2027-03-01T09:00:00Z".parse().unwrap());

@@ -44,10 +44,10 @@ pub struct Deps {
 /// The function.
 pub struct Animate(Deps);
 
-impl Wire<dyn EnginePlatform> for Animate {
+impl<P: EnginePlatform + ?Sized> Wire<P> for Animate {
     type Deps = Deps;
 
-    fn wire(platform: &dyn EnginePlatform, env: &Env) -> Result<Deps, SettingsError> {
+    fn wire(platform: &P, env: &Env) -> Result<Deps, SettingsError> {
         let mut settings = env.reader();
         let fonts = settings.text("FONTS");
         let presets =

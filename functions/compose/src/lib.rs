@@ -30,10 +30,10 @@ pub struct Deps {
 /// The function.
 pub struct Compose(Deps);
 
-impl Wire<dyn EnginePlatform> for Compose {
+impl<P: EnginePlatform + ?Sized> Wire<P> for Compose {
     type Deps = Deps;
 
-    fn wire(platform: &dyn EnginePlatform, env: &Env) -> Result<Deps, SettingsError> {
+    fn wire(platform: &P, env: &Env) -> Result<Deps, SettingsError> {
         let mut settings = env.reader();
         let translate = settings.queue(Hop::Translate.setting());
         let translate = settings.finish(translate)?;
@@ -134,7 +134,8 @@ impl Compose {
                 }
             }
         };
-        let seed = Digest::of(draft.id.to_string().as_bytes());
+        // The same photo gets the same words, wherever and however often it is worked on.
+        let seed = media.record.content.unwrap_or(Digest::of(draft.id.to_string().as_bytes()));
         let seed = seed.as_bytes().first_chunk::<8>().map_or(0, |b| u64::from_be_bytes(*b));
         Ok(Some(Brief {
             voice,

@@ -36,10 +36,10 @@ pub struct Deps {
 #[derive(Debug)]
 pub struct EngineApi;
 
-impl Wire<dyn EnginePlatform> for EngineApi {
+impl<P: EnginePlatform + ?Sized> Wire<P> for EngineApi {
     type Deps = Deps;
 
-    fn wire(platform: &dyn EnginePlatform, env: &Env) -> Result<Deps, SettingsError> {
+    fn wire(platform: &P, env: &Env) -> Result<Deps, SettingsError> {
         let mut settings = env.reader();
         let narrate = settings.queue(Hop::Narrate.setting());
         let publish = settings.queue(Hop::Publish.setting());

@@ -41,10 +41,10 @@ pub struct Deps {
 /// The function.
 pub struct Ingest(Deps);
 
-impl Wire<dyn EnginePlatform> for Ingest {
+impl<P: EnginePlatform + ?Sized> Wire<P> for Ingest {
     type Deps = Deps;
 
-    fn wire(platform: &dyn EnginePlatform, env: &Env) -> Result<Deps, SettingsError> {
+    fn wire(platform: &P, env: &Env) -> Result<Deps, SettingsError> {
         let mut settings = env.reader();
         let tag = settings.queue(Hop::Tag.setting());
         let threads = settings.number("THREADS", 1..=16, 2);

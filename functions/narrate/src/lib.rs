@@ -45,10 +45,10 @@ pub struct Deps {
 /// The function.
 pub struct Narrate(Deps);
 
-impl Wire<dyn EnginePlatform> for Narrate {
+impl<P: EnginePlatform + ?Sized> Wire<P> for Narrate {
     type Deps = Deps;
 
-    fn wire(platform: &dyn EnginePlatform, env: &Env) -> Result<Deps, SettingsError> {
+    fn wire(platform: &P, env: &Env) -> Result<Deps, SettingsError> {
         let mut settings = env.reader();
         let animate = settings.queue(Hop::Animate.setting());
         let animate = settings.finish(animate)?;

@@ -28,10 +28,10 @@ pub struct Deps {
 /// The function.
 pub struct Publish(Deps);
 
-impl Wire<dyn EnginePlatform> for Publish {
+impl<P: EnginePlatform + ?Sized> Wire<P> for Publish {
     type Deps = Deps;
 
-    fn wire(platform: &dyn EnginePlatform, _env: &Env) -> Result<Deps, SettingsError> {
+    fn wire(platform: &P, _env: &Env) -> Result<Deps, SettingsError> {
         Ok(Deps {
             ambient: platform.ambient(),
             table: platform.table(Access::Write),

@@ -49,10 +49,10 @@ pub struct Relayed {
     pub failed: u64,
 }
 
-impl Wire<dyn EnginePlatform> for Relay {
+impl<P: EnginePlatform + ?Sized> Wire<P> for Relay {
     type Deps = Deps;
 
-    fn wire(platform: &dyn EnginePlatform, env: &Env) -> Result<Deps, SettingsError> {
+    fn wire(platform: &P, env: &Env) -> Result<Deps, SettingsError> {
         let mut settings = env.reader();
         let addresses: Vec<_> = Hop::ALL.map(|hop| (hop, settings.queue(hop.setting()))).into();
         let addresses = settings.finish(addresses)?;

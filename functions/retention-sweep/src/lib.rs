@@ -42,10 +42,10 @@ pub struct Deps {
 /// The function.
 pub struct RetentionSweep(Deps);
 
-impl Wire<dyn EnginePlatform> for RetentionSweep {
+impl<P: EnginePlatform + ?Sized> Wire<P> for RetentionSweep {
     type Deps = Deps;
 
-    fn wire(platform: &dyn EnginePlatform, _env: &Env) -> Result<Deps, SettingsError> {
+    fn wire(platform: &P, _env: &Env) -> Result<Deps, SettingsError> {
         Ok(Deps {
             ambient: platform.ambient(),
             table: platform.table(Access::Write),

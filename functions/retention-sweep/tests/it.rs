@@ -14,7 +14,7 @@ use nexus_core::retention::{ABANDONED_AFTER, RECEIPT_AGE, UNNAMED_BLOB_AGE};
 use nexus_core::{BlobKey, Blobs, Directory, Op, Product, RecordKind, Scope, Table, records};
 use nexus_engine::account::Settings;
 use nexus_engine::desk::Desk;
-use nexus_engine::media::MediaState;
+use nexus_engine::media::{MediaClass, MediaState};
 use nexus_engine::{EnginePlatform, Media, blob_names, cache, removal};
 use nexus_handler::{Entry, ErasedFunction, Invocation};
 use nexus_kernel::{Failure, Timestamp};
@@ -101,7 +101,14 @@ impl House {
     /// An announced medium, as `uploading` commits it.
     async fn announced(&self, number: u32) -> Media {
         let (scope, id) = (scope(1), build::media_id(number));
-        let media = Media::awaiting(&scope, id, None, "bakery".into(), self.platform.now());
+        let media = Media::awaiting(
+            &scope,
+            id,
+            MediaClass::Photo,
+            None,
+            "bakery".into(),
+            self.platform.now(),
+        );
         let (kind, upload) = (OutsideKind::Upload, media.upload.as_str());
         let claim = Directory::of(Product::Engine).claim(&scope, kind, upload, &id.to_string());
         self.platform.commit(vec![records::create(&scope, &media), claim]).await;

@@ -32,10 +32,10 @@ pub struct Deps {
 /// The function.
 pub struct Tag(Deps);
 
-impl Wire<dyn EnginePlatform> for Tag {
+impl<P: EnginePlatform + ?Sized> Wire<P> for Tag {
     type Deps = Deps;
 
-    fn wire(platform: &dyn EnginePlatform, env: &Env) -> Result<Deps, SettingsError> {
+    fn wire(platform: &P, env: &Env) -> Result<Deps, SettingsError> {
         let mut settings = env.reader();
         let compose = settings.queue(Hop::Compose.setting());
         let compose = settings.finish(compose)?;

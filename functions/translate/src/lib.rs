@@ -31,10 +31,10 @@ pub struct Deps {
 /// The function.
 pub struct Translate(Deps);
 
-impl Wire<dyn EnginePlatform> for Translate {
+impl<P: EnginePlatform + ?Sized> Wire<P> for Translate {
     type Deps = Deps;
 
-    fn wire(platform: &dyn EnginePlatform, env: &Env) -> Result<Deps, SettingsError> {
+    fn wire(platform: &P, env: &Env) -> Result<Deps, SettingsError> {
         let mut settings = env.reader();
         let narrate = settings.queue(Hop::Narrate.setting());
         let narrate = settings.finish(narrate)?;

@@ -96,6 +96,10 @@ impl EnginePlatform for With {
         self.0.sender(hop, address)
     }
 
+    fn gauge(&self, address: QueueAddress) -> nexus_core::Gauge {
+        self.0.gauge(address)
+    }
+
     fn labeller(&self) -> Arc<dyn Labeller> {
         EnginePlatform::labeller(&self.0)
     }

@@ -3,8 +3,11 @@
 use std::error::Error;
 use std::sync::{Arc, OnceLock};
 
+use nexus_aws::polly::{PollySpeech, Voices};
+use nexus_aws::rekognition::RekognitionLabels;
+use nexus_aws::translate::AmazonTranslate;
 use nexus_aws::{DynamoTable, S3Blobs, SdkConfig, SqsQueues};
-use nexus_core::{Blobs, QueueAddress, Queues, Sender, Table};
+use nexus_core::{Blobs, Gauge, QueueAddress, Queues, Sender, Table};
 use nexus_engine::copy::Copywriter;
 use nexus_engine::narration::Speech;
 use nexus_engine::platform::{Access, Area};
@@ -14,48 +17,56 @@ use nexus_engine::translation::Translator;
 use nexus_engine::{EnginePlatform, Hop};
 use nexus_handler::Env;
 use nexus_kernel::Ambient;
-use nexus_offline::image_facts::ImageFacts;
 use nexus_offline::template_copy::TemplateCopywriter;
 
-use crate::voiceless::Voiceless;
-
 /// The Engine's parts on AWS. What a function may do with them is its role's to say, not the platform's.
-struct AwsPlatform {
+pub struct AwsEngine {
     config: SdkConfig,
     ambient: Ambient,
     table_name: String,
     bucket: String,
     data_key: String,
-    copywriter: Arc<TemplateCopywriter>,
+    voices: Voices,
     table: OnceLock<DynamoTable>,
     blobs: OnceLock<S3Blobs>,
     queues: OnceLock<SqsQueues>,
 }
 
 /// The Engine's platform, from the settings that the template gives every function: `TABLE`, `BUCKET`, `DATA_KEY`
-/// (the KMS key under which blobs are put), and `AWS_REGION`, which Lambda sets.
+/// (the KMS key under which blobs are put), and `AWS_REGION`, which Lambda sets; `VOICE_EN` and `VOICE_ES` where other
+/// voices of Polly than the usual ones shall speak.
 ///
 /// # Errors
-/// A setting is missing, or this runs in another region than the one in which all data stays (N43), or the templates
-/// of the copy do not compile.
-pub async fn engine(env: &Env) -> Result<Box<dyn EnginePlatform>, Box<dyn Error + Send + Sync>> {
+/// A setting is missing, or this runs in another region than the one in which all data stays (N43).
+pub async fn engine(env: &Env) -> Result<AwsEngine, Box<dyn Error + Send + Sync>> {
     let mut settings = env.reader();
     let names = ["TABLE", "BUCKET", "DATA_KEY"].map(|name| settings.text(name));
-    let [table_name, bucket, data_key] = settings.finish(names)?;
-    Ok(Box::new(AwsPlatform {
+    let usual = Voices::default();
+    let voices = Voices {
+        english: settings.parsed("VOICE_EN", "a voice like `en-US/Joanna`", usual.english),
+        spanish: settings.parsed("VOICE_ES", "a voice like `es-US/Lupe`", usual.spanish),
+    };
+    let ([table_name, bucket, data_key], voices) = settings.finish((names, voices))?;
+    Ok(AwsEngine {
         config: nexus_aws::start(env.get("AWS_REGION")).await?,
         ambient: Ambient::system(),
         table_name,
         bucket,
         data_key,
-        copywriter: Arc::new(TemplateCopywriter::new()?),
+        voices,
         table: OnceLock::new(),
         blobs: OnceLock::new(),
         queues: OnceLock::new(),
-    }))
+    })
 }
 
-impl EnginePlatform for AwsPlatform {
+impl AwsEngine {
+    fn queues(&self) -> Arc<dyn Queues> {
+        Arc::new(self.queues.get_or_init(|| SqsQueues::new(&self.config)).clone())
+    }
+}
+
+impl EnginePlatform for AwsEngine {
     fn ambient(&self) -> Ambient {
         self.ambient.clone()
     }
@@ -74,26 +85,27 @@ impl EnginePlatform for AwsPlatform {
     }
 
     fn sender(&self, _: Hop, address: QueueAddress) -> Sender {
-        let queues = self.queues.get_or_init(|| SqsQueues::new(&self.config));
-        let queues: Arc<dyn Queues> = Arc::new(queues.clone());
-        Sender::new(queues, address)
+        Sender::new(self.queues(), address)
+    }
+
+    fn gauge(&self, address: QueueAddress) -> Gauge {
+        Gauge::new(self.queues(), address)
     }
 
     fn labeller(&self) -> Arc<dyn Labeller> {
-        Arc::new(ImageFacts)
+        Arc::new(RekognitionLabels::new(&self.config))
     }
 
     fn copywriter(&self) -> Arc<dyn Copywriter> {
-        Arc::clone(&self.copywriter) as _
+        Arc::new(TemplateCopywriter::new())
     }
 
-    /// Nobody: the paired templates of the copywriter stand.
     fn translator(&self) -> Option<Arc<dyn Translator>> {
-        None
+        Some(Arc::new(AmazonTranslate::new(&self.config)))
     }
 
     fn speech(&self) -> Arc<dyn Speech> {
-        Arc::new(Voiceless)
+        Arc::new(PollySpeech::new(&self.config, self.voices.clone()))
     }
 
     /// None: no network is connected on AWS yet, and the local feed is the one machine's.
@@ -104,6 +116,8 @@ impl EnginePlatform for AwsPlatform {
 
 #[cfg(test)]
 mod tests {
+    use nexus_kernel::Language;
+
     use super::*;
 
     const SETTINGS: [(&str, &str); 3] = [("TABLE", "t"), ("BUCKET", "b"), ("DATA_KEY", "k")];
@@ -119,6 +133,21 @@ mod tests {
     async fn what_is_missing_is_told_at_once() {
         let told = refusal(&Env::from_pairs([("AWS_REGION", "us-east-1")])).await;
         assert_eq!(told, "settings: TABLE is not set; BUCKET is not set; DATA_KEY is not set");
+    }
+
+    #[tokio::test]
+    async fn n27_who_sets_nothing_hears_a_neural_voice_of_polly() {
+        let env = |more: &[(&'static str, &'static str)]| {
+            let pairs = SETTINGS.into_iter().chain([("AWS_REGION", "us-east-1")]);
+            Env::from_pairs(pairs.chain(more.iter().copied()))
+        };
+        let platform = engine(&env(&[])).await.unwrap();
+        let engines = [Language::En, Language::Es].map(|l| platform.speech().engine(l).unwrap());
+        assert_eq!(engines, ["polly neural Joanna", "polly neural Lupe"]);
+        let other = engine(&env(&[("VOICE_ES", "es-MX/Mia")])).await.unwrap();
+        assert_eq!(other.speech().engine(Language::Es).unwrap(), "polly neural Mia");
+        let told = refusal(&env(&[("VOICE_EN", "Joanna")])).await;
+        assert_eq!(told, "settings: VOICE_EN must be a voice like `en-US/Joanna`");
     }
 
     #[tokio::test]

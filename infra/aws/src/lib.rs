@@ -1,11 +1,10 @@
 //! Which adapter stands behind each port on AWS.
 //!
-//! Clients are built once in a cold start, each when a function first asks for it. Where AWS's own service does not
-//! stand yet, the offline engine does, under its own name, or nobody, and then the draft says so.
+//! Clients are built once in a cold start, each when a function first asks for it. The copywriter is the template
+//! engine of the one machine, under its own name.
 //!
 //! **Never here:** an AWS call, a product's rules, what a function does.
 
 mod engine;
-mod voiceless;
 
-pub use engine::engine;
+pub use engine::{AwsEngine, engine};

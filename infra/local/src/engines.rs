@@ -55,24 +55,21 @@ pub struct Found {
 
 impl Engines {
     /// Looks for every engine.
-    ///
-    /// # Errors
-    /// The built-in templates are broken: ours to repair.
-    pub async fn locate(places: &Places) -> Result<Self, Failure> {
+    pub async fn locate(places: &Places) -> Self {
         let mut search = vec![places.tools.clone()];
         search.extend(places.path.iter().cloned());
         let joined = std::env::join_paths(&search).unwrap_or_default();
         let path = joined.to_string_lossy().into_owned();
-        Ok(Self {
+        Self {
             labeller: Arc::new(ImageFacts),
-            copywriter: Arc::new(TemplateCopywriter::new()?),
+            copywriter: Arc::new(TemplateCopywriter::new()),
             translator: Apertium::locate(None, &path)
                 .await
                 .map(|a| Arc::new(a) as Arc<dyn Translator>),
             speech: Arc::new(OfflineSpeech::locate(None, None, &path).await),
             ffmpeg: Ffmpeg::locate(None, &search),
             fonts: places.fonts.clone(),
-        })
+        }
     }
 
     /// What there is and what is missing, for `nexus doctor`.

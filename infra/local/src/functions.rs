@@ -30,6 +30,7 @@ pub const ALL: &[(&str, Make)] = &[
         nexus_publish::Publish::NAME,
         Entry::event::<Batch<nexus_publish::Publish>, dyn EnginePlatform>,
     ),
+    (nexus_health::Health::NAME, Entry::event::<nexus_health::Health, dyn EnginePlatform>),
     (nexus_relay::Relay::NAME, Entry::event::<nexus_relay::Relay, dyn EnginePlatform>),
     (
         nexus_retention_sweep::RetentionSweep::NAME,

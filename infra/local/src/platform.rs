@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use nexus_core::{Blobs, QueueAddress, Queues, Sender, Table};
+use nexus_core::{Blobs, Gauge, QueueAddress, Queues, Sender, Table};
 use nexus_engine::copy::Copywriter;
 use nexus_engine::narration::Speech;
 use nexus_engine::platform::{Access, Area};
@@ -40,6 +40,10 @@ impl EnginePlatform for LocalPlatform {
 
     fn sender(&self, _: Hop, address: QueueAddress) -> Sender {
         Sender::new(Arc::clone(&self.queues), address)
+    }
+
+    fn gauge(&self, address: QueueAddress) -> Gauge {
+        Gauge::new(Arc::clone(&self.queues), address)
     }
 
     fn labeller(&self) -> Arc<dyn Labeller> {

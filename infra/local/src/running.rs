@@ -1,6 +1,7 @@
 //! A function as the host runs it: within its time, within Lambda's payload limits, and counted.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
@@ -126,6 +127,7 @@ impl Running {
             request_id,
             now: self.ambient.now(),
             deadline: Instant::now() + self.timeout,
+            measures: Arc::default(),
         }
     }
 

@@ -150,9 +150,14 @@ pub fn media_key(scope: &Scope, id: MediaId) -> Key {
     scope.key("media", id.to_string())
 }
 
-/// Where a browser puts a medium's bytes.
-pub fn upload_key(scope: &Scope, id: MediaId) -> BlobKey {
-    scope.blob("in", &id.to_string())
+/// Where a browser puts a medium's bytes. The end of the key says who will look at them: what was announced as a
+/// photo and what was announced as a recording take different time and room, and go through queues of their own.
+pub fn upload_key(scope: &Scope, id: MediaId, announced: MediaClass) -> BlobKey {
+    let kind = match announced {
+        MediaClass::Photo => "photo",
+        MediaClass::Video | MediaClass::Audio => "recording",
+    };
+    scope.blob("in", &format!("{id}/{kind}"))
 }
 
 impl Media {
@@ -160,6 +165,7 @@ impl Media {
     pub fn awaiting(
         scope: &Scope,
         id: MediaId,
+        announced: MediaClass,
         product: Option<ProductId>,
         vertical: String,
         now: Timestamp,
@@ -168,7 +174,7 @@ impl Media {
             id,
             created: now,
             state: MediaState::AwaitingUpload,
-            upload: upload_key(scope, id),
+            upload: upload_key(scope, id, announced),
             vertical,
             product,
             class: None,

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use nexus_core::{Blobs, QueueAddress, Sender, Table};
+use nexus_core::{Blobs, Gauge, QueueAddress, Sender, Table};
 use nexus_kernel::Ambient;
 
 use crate::copy::Copywriter;
@@ -60,6 +60,9 @@ pub trait EnginePlatform {
 
     /// The right to send to one queue.
     fn sender(&self, hop: Hop, address: QueueAddress) -> Sender;
+
+    /// The right to ask a queue how full it is.
+    fn gauge(&self, address: QueueAddress) -> Gauge;
 
     /// Who labels photos.
     fn labeller(&self) -> Arc<dyn Labeller>;

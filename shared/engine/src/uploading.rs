@@ -10,7 +10,7 @@ use crate::catalogue::{CatalogueProduct, ProductId, product_key};
 use crate::desk::{Desk, TRIES};
 use crate::media::{
     MAX_AUDIO_BYTES, MAX_PHOTO_BYTES, MAX_VIDEO_BYTES, Media, MediaClass, MediaId, MediaState,
-    media_key,
+    media_key, upload_key,
 };
 
 /// How long the bytes may take to come.
@@ -60,14 +60,17 @@ pub struct Announced {
 }
 
 impl Announced {
+    /// The class of the announced type.
+    ///
     /// # Errors
     /// Every field that breaks a rule.
-    pub fn check(&self) -> Result<(), Failure> {
+    pub fn check(&self) -> Result<MediaClass, Failure> {
         let mut problems = Vec::new();
         let mut refuse = |field: &str, problem: String| {
             problems.push(FieldProblem { field: field.into(), problem });
         };
-        match ACCEPTED.iter().find(|(name, _)| *name == self.content_type) {
+        let accepted = ACCEPTED.iter().find(|(name, _)| *name == self.content_type);
+        match accepted {
             None => {
                 let known: Vec<&str> = ACCEPTED.iter().map(|(name, _)| *name).collect();
                 refuse("content_type", format!("choose one of {}", known.join(", ")));
@@ -81,8 +84,8 @@ impl Announced {
         if vertical.chars().count() > MAX_VERTICAL_CHARS {
             refuse("vertical", format!("write at most {MAX_VERTICAL_CHARS} characters"));
         }
-        if problems.is_empty() {
-            return Ok(());
+        if let (Some((_, class)), true) = (accepted, problems.is_empty()) {
+            return Ok(*class);
         }
         Err(Failure::invalid("Some fields need another value.").with_fields(problems))
     }
@@ -100,7 +103,7 @@ pub async fn announce(
     id: MediaId,
     announced: &Announced,
 ) -> Result<(Media, SignedUpload), Failure> {
-    announced.check()?;
+    let class = announced.check()?;
     let Desk { table, scope, .. } = *desk;
     for _ in 0..TRIES {
         let now = desk.now();
@@ -112,6 +115,7 @@ pub async fn announce(
                 let media = Media::awaiting(
                     scope,
                     id,
+                    class,
                     announced.product,
                     vertical(announced, product.as_ref())?,
                     now,
@@ -129,6 +133,9 @@ pub async fn announce(
         };
         if media.state != MediaState::AwaitingUpload {
             return Err(Failure::conflict("The bytes of this medium came already."));
+        }
+        if media.upload != upload_key(scope, id, class) {
+            return Err(Failure::conflict("This medium was announced as something else."));
         }
         let rules = UploadRules {
             content_type: announced.content_type.clone(),

@@ -8,12 +8,13 @@ use std::time::Duration;
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use futures::{FutureExt, StreamExt};
 use nexus_core::Envelope;
-use nexus_kernel::Failure;
+use nexus_kernel::{Failure, Timestamp};
 use serde::de::DeserializeOwned;
 use tracing::Instrument;
 
 use crate::env::{Env, SettingsError};
 use crate::function::{Function, Invocation, Wire};
+use crate::measures::Measure;
 use crate::outcome;
 
 /// What remains of an invocation's time for telling which messages failed.
@@ -100,12 +101,18 @@ impl<Q: QueueFunction> Function for Batch<Q> {
     }
 
     async fn handle(&self, event: SqsEvent, at: Invocation) -> Result<SqsBatchResponse, Failure> {
+        if let Some(age) = event.records.iter().filter_map(|record| age(record, at.now)).max() {
+            at.measures.note(Measure::MessageAge, age);
+        }
         let failed = futures::stream::iter(event.records)
             .map(|record| self.one(record, &at))
             .buffer_unordered(Q::CONCURRENCY.max(1))
             .filter_map(|failed| async move { failed })
             .collect::<Vec<_>>()
             .await;
+        if !failed.is_empty() {
+            at.measures.note(Measure::FailedMessages, failed.len() as u64);
+        }
         let mut response = SqsBatchResponse::default();
         response.batch_item_failures = failed
             .into_iter()
@@ -145,6 +152,12 @@ impl<Q: QueueFunction> Batch<Q> {
         span.in_scope(|| outcome::log(Q::NAME, &failure));
         Some(id)
     }
+}
+
+/// How many seconds ago a message was sent, where the queue tells.
+fn age(record: &SqsMessage, now: Timestamp) -> Option<u64> {
+    let sent = record.attributes.get("SentTimestamp")?.parse::<i64>().ok()?;
+    u64::try_from(now.as_millisecond().saturating_sub(sent) / 1000).ok()
 }
 
 /// What a panic said.

@@ -72,6 +72,11 @@ impl EnvReader<'_> {
         QueueAddress(self.text(name))
     }
 
+    /// The addresses of queues, a space between them; at least one.
+    pub fn queues(&mut self, name: &str) -> Vec<QueueAddress> {
+        self.text(name).split_whitespace().map(|a| QueueAddress(a.to_owned())).collect()
+    }
+
     /// A number within bounds, or the default where nothing is set.
     pub fn number<N>(&mut self, name: &str, bounds: RangeInclusive<N>, default: N) -> N
     where
@@ -89,6 +94,15 @@ impl EnvReader<'_> {
                 default
             }
         }
+    }
+
+    /// Anything that is read from text, or the default where nothing is set. `what` says what it has to be.
+    pub fn parsed<T: FromStr>(&mut self, name: &str, what: &str, default: T) -> T {
+        let Some(raw) = self.env.get(name) else { return default };
+        raw.parse().unwrap_or_else(|_| {
+            self.problems.push(format!("{name} must be {what}"));
+            default
+        })
     }
 
     /// One of a few words, or the default where nothing is set.

@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use crate::env::{Env, SettingsError};
+use crate::measures::Measures;
 
 /// One call of a function.
 #[derive(Debug, Clone)]
@@ -25,6 +26,8 @@ pub struct Invocation {
     pub now: Timestamp,
     /// When the call will be ended from outside.
     pub deadline: Instant,
+    /// What it finds that should be watched.
+    pub measures: Arc<Measures>,
 }
 
 impl Invocation {

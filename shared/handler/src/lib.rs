@@ -10,10 +10,12 @@ mod batch;
 pub mod env;
 mod function;
 pub mod http;
+mod measures;
 pub mod outcome;
 mod s3_notice;
 
 pub use batch::{Batch, Enveloped, FromQueue, QueueFunction};
 pub use env::{Env, SettingsError};
 pub use function::{Entry, ErasedFunction, Function, HttpFunction, Invocation, Scheduled, Wire};
+pub use measures::{Measure, Measures};
 pub use s3_notice::{Created, S3Notice};

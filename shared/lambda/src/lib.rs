@@ -7,6 +7,7 @@
 
 mod claims;
 pub mod http;
+mod metrics;
 mod start;
 
 pub use start::{run_events, run_http};

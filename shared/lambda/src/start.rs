@@ -14,28 +14,30 @@ use tokio::time::Instant;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::metrics::Metrics;
+
 type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Runs a function of events until Lambda ends the process: `run_events::<Batch<Tag>, _>(platform)`.
-pub fn run_events<F, P>(platform: impl AsyncFnOnce(&Env) -> Result<Box<P>, BoxError>) -> ExitCode
+///
+/// The platform's type is known here, so that a binary links only the services that its function takes from it.
+pub fn run_events<F, P>(platform: impl AsyncFnOnce(&Env) -> Result<P, BoxError>) -> ExitCode
 where
     F: Function + Wire<P, Deps = <F as Function>::Deps>,
-    P: ?Sized,
 {
     run(async |env: Env| {
         let platform = platform(&env).await?;
         match Entry::event::<F, P>(&platform, &env)? {
-            Entry::Event(function) => serve(function).await,
+            Entry::Event(function) => serve(F::NAME, function).await,
             Entry::Http(_) => Ok(()),
         }
     })
 }
 
 /// Runs a function of HTTP requests until Lambda ends the process: `run_http::<EngineApi, _>(platform)`.
-pub fn run_http<F, P>(platform: impl AsyncFnOnce(&Env) -> Result<Box<P>, BoxError>) -> ExitCode
+pub fn run_http<F, P>(platform: impl AsyncFnOnce(&Env) -> Result<P, BoxError>) -> ExitCode
 where
     F: HttpFunction + Wire<P, Deps = <F as HttpFunction>::Deps>,
-    P: ?Sized,
 {
     run(async |env: Env| {
         let platform = platform(&env).await?;
@@ -44,10 +46,16 @@ where
     })
 }
 
-async fn serve(function: Arc<dyn nexus_handler::ErasedFunction>) -> Result<(), BoxError> {
+async fn serve(
+    name: &'static str,
+    function: Arc<dyn nexus_handler::ErasedFunction>,
+) -> Result<(), BoxError> {
+    let metrics = Metrics::to(std::io::stdout());
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Box<RawValue>>| {
         let at = invocation(&event.context);
-        function.call(event.payload.get().as_bytes(), at).await.map_err(told)
+        let result = function.call(event.payload.get().as_bytes(), at.clone()).await;
+        metrics.tell(name, &at);
+        result.map_err(told)
     }))
     .await
 }
@@ -60,6 +68,7 @@ pub(crate) fn invocation(context: &Context) -> Invocation {
         trace: context.xray_trace_id.clone().unwrap_or_else(|| context.request_id.clone()),
         now,
         deadline: Instant::now() + time_left(context.deadline, now),
+        measures: Arc::default(),
     }
 }
 

@@ -96,7 +96,7 @@ pub fn ready_medium(scope: &Scope, id: MediaId, created: Timestamp) -> Media {
                 blob: named(&format!("{width}x{height}.jpg")),
             })
             .into(),
-        ..Media::awaiting(scope, id, None, "bakery".into(), created)
+        ..Media::awaiting(scope, id, MediaClass::Photo, None, "bakery".into(), created)
     }
 }
 

@@ -19,5 +19,7 @@ pub mod build;
 pub mod fakes;
 pub mod people;
 mod platform;
+pub mod recording;
 
 pub use platform::MemoryPlatform;
+pub use recording::RecordingPlatform;

@@ -8,7 +8,8 @@ use nexus_contract::memory::{MemoryBlobs, MemoryQueues, MemoryTable};
 use nexus_core::queues::{Message, QueueSettings};
 use nexus_core::table::{Item, Page};
 use nexus_core::{
-    BlobKey, Blobs, Envelope, Op, QueueAddress, Queues, Record, Scope, Sender, Table, records,
+    BlobKey, Blobs, Envelope, Gauge, Op, QueueAddress, Queues, Record, Scope, Sender, Table,
+    records,
 };
 use nexus_engine::copy::Copywriter;
 use nexus_engine::narration::Speech;
@@ -133,6 +134,7 @@ impl MemoryPlatform {
             trace: "trace".into(),
             now: self.now(),
             deadline: tokio::time::Instant::now() + Duration::from_secs(30),
+            measures: Arc::default(),
         }
     }
 
@@ -235,6 +237,10 @@ impl EnginePlatform for MemoryPlatform {
 
     fn sender(&self, _: Hop, address: QueueAddress) -> Sender {
         Sender::new(Arc::clone(&self.handed.2), address)
+    }
+
+    fn gauge(&self, address: QueueAddress) -> Gauge {
+        Gauge::new(Arc::clone(&self.handed.2), address)
     }
 
     fn labeller(&self) -> Arc<dyn Labeller> {

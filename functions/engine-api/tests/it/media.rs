@@ -10,7 +10,7 @@ use nexus_core::directory::OutsideKind;
 use nexus_core::effect::{self, Effect, State};
 use nexus_core::{Directory, Product, RecordKind, approval, records};
 use nexus_engine::EnginePlatform;
-use nexus_engine::media::{ContentHash, MediaState};
+use nexus_engine::media::{ContentHash, MediaClass, MediaState};
 use nexus_engine::publishing::PostPlan;
 use nexus_engine::removal::{self, Removal};
 use nexus_engine::{Media, MediaId};
@@ -39,7 +39,7 @@ async fn an_announced_medium_has_a_place_and_an_owner_before_its_bytes() {
     assert_eq!(upload["until"], until.to_string());
 
     // What ingest does first: the upload's key leads to its owner and its medium.
-    let key = nexus_engine::media::upload_key(&scope(), id);
+    let key = nexus_engine::media::upload_key(&scope(), id, MediaClass::Photo);
     let found = Directory::of(Product::Engine)
         .resolve(&api.platform.table, OutsideKind::Upload, key.as_str(), api.platform.now())
         .await
@@ -151,7 +151,14 @@ async fn what_became_of_a_medium_is_told_in_words() {
         let id = build::media_id(u32::try_from(number).unwrap());
         let medium = Media {
             state,
-            ..Media::awaiting(&scope(), id, None, String::new(), api.platform.now())
+            ..Media::awaiting(
+                &scope(),
+                id,
+                MediaClass::Photo,
+                None,
+                String::new(),
+                api.platform.now(),
+            )
         };
         api.platform.put(&scope(), &medium).await;
         let answer = api.get(&format!("/v1/media/{id}")).by(&ada()).send().await.json();
@@ -206,7 +213,14 @@ async fn n53_a_removal_leaves_the_content_of_another_medium_alone() {
     let copy = Media {
         state: MediaState::Duplicate { of: medium.id },
         content: medium.content,
-        ..Media::awaiting(&scope(), build::media_id(2), None, String::new(), api.platform.now())
+        ..Media::awaiting(
+            &scope(),
+            build::media_id(2),
+            MediaClass::Photo,
+            None,
+            String::new(),
+            api.platform.now(),
+        )
     };
     api.platform.put(&scope(), &copy).await;
     let before = left(&api.platform).await.1;

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use nexus_contract::StaleIndex;
 use nexus_core::effect::{Effect, EffectId};
 use nexus_engine::catalogue::ProductId;
+use nexus_engine::media::MediaClass;
 use nexus_engine::publishing::{PostPlan, propose};
 use nexus_engine::{Draft, EnginePlatform, Media, MediaId, Stage};
 use nexus_testkit::{MemoryPlatform, build, people};
@@ -80,7 +81,14 @@ async fn every_medium_stands_on_one_page_newest_first() {
     for number in 0..MANY {
         api.platform.advance(SignedDuration::from_millis(1));
         let id = MediaId::draw(&*api.platform.ambient().ids);
-        let media = Media::awaiting(&scope(), id, None, String::new(), api.platform.now());
+        let media = Media::awaiting(
+            &scope(),
+            id,
+            MediaClass::Photo,
+            None,
+            String::new(),
+            api.platform.now(),
+        );
         // Every fifth was never filled, and is gone by the time of the walk.
         let media =
             if number % 5 == 0 { media } else { build::ready_medium(&scope(), id, media.created) };

@@ -56,7 +56,7 @@ enum Command {
     Status(status::Status),
     /// Bring a queue's dead letters back
     Redrive(redrive::Redrive),
-    /// Check this machine: engines, data directory, template
+    /// Check this machine: engines, data directory, template; or an AWS account
     Doctor(doctor::Doctor),
 }
 
@@ -170,7 +170,7 @@ impl Where {
             tools: PathBuf::from(".tools"),
             fonts: fs::canonicalize(fonts)?,
         };
-        Ok(Engines::locate(&places).await?)
+        Ok(Engines::locate(&places).await)
     }
 
     /// The host on this data directory, for a command that makes no videos.
@@ -195,6 +195,14 @@ impl Where {
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the process's environment")]
 fn search_path() -> Vec<PathBuf> {
     std::env::var("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()
+}
+
+/// The region that the environment names to the programs of AWS.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the process's environment")]
+fn aws_region() -> Option<String> {
+    ["AWS_REGION", "AWS_DEFAULT_REGION"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok().filter(|region| !region.is_empty()))
 }
 
 /// The tenant of the demonstration.

@@ -147,6 +147,7 @@ fn every_function_of_the_line_is_wired() {
         [
             "engine-api",
             "ingest",
+            "ingest",
             "tag",
             "compose",
             "translate",
@@ -154,7 +155,8 @@ fn every_function_of_the_line_is_wired() {
             "animate",
             "publish",
             "relay",
-            "retention-sweep"
+            "retention-sweep",
+            "health"
         ]
     );
     for queue in &plan.queues {

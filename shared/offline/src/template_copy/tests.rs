@@ -75,8 +75,7 @@ fn label(kind: LabelKind, name: &str, confidence: f64) -> Label {
 
 /// The function never waits, so it is done when it is first asked.
 fn write(brief: &Brief) -> Result<(Copy, Copy), Failure> {
-    static COPYWRITER: LazyLock<TemplateCopywriter> =
-        LazyLock::new(|| TemplateCopywriter::new().unwrap());
+    static COPYWRITER: LazyLock<TemplateCopywriter> = LazyLock::new(TemplateCopywriter::new);
     let mut writing = COPYWRITER.write(brief);
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     match writing.as_mut().poll(&mut context) {

@@ -1,0 +1,5 @@
+//! `health` on AWS Lambda.
+
+fn main() -> std::process::ExitCode {
+    nexus_lambda::run_events::<nexus_health::Health, _>(nexus_platform_aws::engine)
+}

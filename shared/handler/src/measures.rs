@@ -1,0 +1,37 @@
+//! What a call found that somebody should watch. The entrance tells it on: on AWS as metrics with alarms over them.
+//!
+//! No measure names a tenant, and none counts what the platform counts already (calls, errors, durations).
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+/// Something worth an alarm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Measure {
+    /// Messages that a batch gave back.
+    FailedMessages,
+    /// The age of the oldest message of a batch, in seconds from its sending, its own delay included.
+    MessageAge,
+    /// Messages that lie in dead-letter queues, of all together.
+    DeadLetters,
+    /// Queues in which messages wait and nobody works on any.
+    StalledQueues,
+}
+
+/// The measures of one call.
+#[derive(Debug, Default)]
+pub struct Measures(Mutex<BTreeMap<Measure, u64>>);
+
+impl Measures {
+    /// Notes a measure; of several in one call the highest counts.
+    pub fn note(&self, measure: Measure, value: u64) {
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let highest = noted.entry(measure).or_default();
+        *highest = value.max(*highest);
+    }
+
+    /// What was noted; `None` where the call had nothing to tell of it.
+    pub fn get(&self, measure: Measure) -> Option<u64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&measure).copied()
+    }
+}

@@ -1,0 +1,154 @@
+//! The platform that only records who asked for what: the policies in the template are checked against it.
+//!
+//! The parts that it hands out are those of a [`MemoryPlatform`] and work, so that a `wire` which looks at what it
+//! was given sees nothing strange.
+//!
+//! **Never here:** what a right is called on AWS. The test that compares it with the template knows.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use nexus_core::{Blobs, Gauge, QueueAddress, Sender, Table};
+use nexus_engine::copy::Copywriter;
+use nexus_engine::narration::Speech;
+use nexus_engine::platform::{Access, Area};
+use nexus_engine::publishing::Publisher;
+use nexus_engine::tagging::Labeller;
+use nexus_engine::translation::Translator;
+use nexus_engine::{EnginePlatform, Hop};
+use nexus_kernel::Ambient;
+
+use crate::MemoryPlatform;
+
+/// A part that a function took from its platform.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Taken {
+    /// The table.
+    Table(Access),
+    /// One area of the blobs.
+    Blobs(Area, Access),
+    /// The right to send to the queue of a hop, at the address that the settings named.
+    Sender(Hop, String),
+    /// The right to ask how full the queue at this address is.
+    Gauge(String),
+    /// Who labels photos.
+    Labeller,
+    /// Who writes words.
+    Copywriter,
+    /// Who translates.
+    Translator,
+    /// Who speaks.
+    Speech,
+    /// Who carries posts to networks.
+    Publishers,
+}
+
+/// Writes down what is taken. Time, ids and chance are not: they are nobody's to refuse.
+#[derive(Default)]
+pub struct RecordingPlatform {
+    parts: MemoryPlatform,
+    taken: Mutex<BTreeSet<Taken>>,
+}
+
+impl fmt::Debug for RecordingPlatform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecordingPlatform").field("taken", &self.taken()).finish_non_exhaustive()
+    }
+}
+
+impl RecordingPlatform {
+    /// A platform from which nothing was taken yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What was taken so far, each part once.
+    pub fn taken(&self) -> BTreeSet<Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note(&self, part: Taken) {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).insert(part);
+    }
+}
+
+impl EnginePlatform for RecordingPlatform {
+    fn ambient(&self) -> Ambient {
+        self.parts.ambient()
+    }
+
+    fn table(&self, access: Access) -> Arc<dyn Table> {
+        self.note(Taken::Table(access));
+        self.parts.table(access)
+    }
+
+    fn blobs(&self, access: &[(Area, Access)]) -> Arc<dyn Blobs> {
+        for (area, access) in access {
+            self.note(Taken::Blobs(*area, *access));
+        }
+        self.parts.blobs(access)
+    }
+
+    fn sender(&self, hop: Hop, address: QueueAddress) -> Sender {
+        self.note(Taken::Sender(hop, address.0.clone()));
+        self.parts.sender(hop, address)
+    }
+
+    fn gauge(&self, address: QueueAddress) -> Gauge {
+        self.note(Taken::Gauge(address.0.clone()));
+        self.parts.gauge(address)
+    }
+
+    fn labeller(&self) -> Arc<dyn Labeller> {
+        self.note(Taken::Labeller);
+        self.parts.labeller()
+    }
+
+    fn copywriter(&self) -> Arc<dyn Copywriter> {
+        self.note(Taken::Copywriter);
+        self.parts.copywriter()
+    }
+
+    fn translator(&self) -> Option<Arc<dyn Translator>> {
+        self.note(Taken::Translator);
+        self.parts.translator()
+    }
+
+    fn speech(&self) -> Arc<dyn Speech> {
+        self.note(Taken::Speech);
+        self.parts.speech()
+    }
+
+    fn publishers(&self) -> Vec<Arc<dyn Publisher>> {
+        self.note(Taken::Publishers);
+        self.parts.publishers()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_taken_is_written_down_once_and_nothing_else() {
+        let platform = RecordingPlatform::new();
+        let erased: &dyn EnginePlatform = &platform;
+        erased.ambient();
+        assert_eq!(platform.taken(), BTreeSet::new());
+        for _ in 0..2 {
+            erased.table(Access::Read);
+            erased.blobs(&[(Area::In, Access::Read), (Area::Made, Access::Write)]);
+            erased.sender(Hop::Tag, QueueAddress("TagQueue".to_owned()));
+            erased.speech();
+        }
+        let expected = [
+            Taken::Table(Access::Read),
+            Taken::Blobs(Area::In, Access::Read),
+            Taken::Blobs(Area::Made, Access::Write),
+            Taken::Sender(Hop::Tag, "TagQueue".to_owned()),
+            Taken::Speech,
+        ];
+        assert_eq!(platform.taken(), BTreeSet::from(expected));
+    }
+}
