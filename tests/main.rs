@@ -9,3 +9,4 @@ mod kill;
 mod promises;
 mod sources;
 mod stage;
+mod template;

@@ -1,0 +1,95 @@
+//! Every setting that a function reads is set in the template, and every one that is set is read.
+//!
+//! What has to be there, a function tells itself when it is wired with nothing. What may be left out it reads in
+//! silence, so the names are taken from its source.
+
+use std::collections::BTreeSet;
+
+use nexus_handler::Env;
+use nexus_local::functions;
+use nexus_testkit::RecordingPlatform;
+
+use super::{binaries, plan};
+use crate::sources;
+
+/// What is read and not set in the template: in which function (`*`: in each), which, and why that is right.
+const LEFT_OUT: &[(&str, &str, &str)] = &[
+    ("*", "AWS_REGION", "Lambda sets it"),
+    ("*", "SCRATCH", "a function's only place for files is /tmp, which is the default"),
+    ("*", "THREADS", "the default suits the memory that the functions have"),
+    ("*", "VOICE_EN", "the platform's default; whoever speaks may name another"),
+    ("*", "VOICE_ES", "the platform's default; whoever speaks may name another"),
+    ("IngestFunction", "FFMPEG", "photos need none; recordings go to a function of their own"),
+];
+
+/// The settings that the sources below a folder read, by name.
+fn named_in(folder: &str) -> BTreeSet<String> {
+    let files = sources::rust_files();
+    let below = files.iter().filter(|(file, _)| file.starts_with(&format!("{folder}/src/")));
+    below.flat_map(|(_, text)| named(text)).collect()
+}
+
+/// The settings that a source reads: words in capitals beside a reader of settings.
+fn named(text: &str) -> BTreeSet<String> {
+    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let lines: String = code
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    let reading = lines.split(';').filter(|s| s.contains("settings.") || s.contains("env.get("));
+    let words = reading.flat_map(|statement| statement.split('"').skip(1).step_by(2));
+    let capitals = |word: &&str| {
+        word.len() > 2
+            && word.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+    };
+    words.filter(capitals).map(str::to_owned).collect()
+}
+
+/// What a function says that it misses when nothing is set.
+fn missed(name: &str) -> BTreeSet<String> {
+    let make = functions::named(name).unwrap();
+    match make(&RecordingPlatform::new(), &Env::default()) {
+        Ok(_) => BTreeSet::new(),
+        Err(error) => error
+            .0
+            .iter()
+            .map(|problem| problem.strip_suffix(" is not set").unwrap_or(problem).to_owned())
+            .collect(),
+    }
+}
+
+#[test]
+fn every_setting_that_is_read_is_set_and_every_one_that_is_set_is_read() {
+    let (binaries, platform) = (binaries(), named_in("infra/aws"));
+    assert!(platform.contains("TABLE"), "the platform's settings are found: {platform:?}");
+    let mut wrong = Vec::new();
+    for function in plan().functions {
+        let mut read = missed(&function.name);
+        read.extend(named_in(&binaries[&function.name]));
+        read.extend(platform.iter().cloned());
+        let set: BTreeSet<String> = function.env.keys().cloned().collect();
+        let left_out = |name: &&String| {
+            LEFT_OUT.iter().any(|(f, n, _)| (*f == "*" || *f == function.id) && n == name)
+        };
+        let unset = read.difference(&set).filter(|name| !left_out(name));
+        wrong.extend(unset.map(|name| format!("{} reads {name}, which is not set", function.id)));
+        let unread = set.difference(&read);
+        wrong.extend(unread.map(|name| format!("{} does not read {name}", function.id)));
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn settings_are_found_in_a_source() {
+    let source = r#"
+        let tag = settings.queue("TAG_QUEUE");
+        let [a, b] = ["ONE", "TWO2"].map(|name| settings.text(name));
+        // settings.text("NOT_THIS")
+        let method = "POST";
+        Deps { tool: env.get("TOOL").and_then(|p| find(p, "lower")) }
+        #[cfg(test)]
+        fn test() { env.get("NOR_THIS"); }
+    "#;
+    assert_eq!(named(source), ["ONE", "TAG_QUEUE", "TOOL", "TWO2"].map(str::to_owned).into());
+}
