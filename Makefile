@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.tools:$(PATH)
 PHOTO ?= events/photos/coffee.png
 DATA ?= data
 
-.PHONY: help setup run test lint lambda-check aws-contract bench clean-data
+.PHONY: help setup run test lint aws-local aws-contract package layer deploy bench cost clean-data
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -20,18 +20,32 @@ run: setup ## build, start the host, and push the demonstration photo through th
 test: ## set up and pass all tests
 	@infra/local/setup.sh test
 	cargo test --workspace --no-fail-fast
+	@BUILT_WITH=--workspace infra/aws/check/contract.sh
+	@infra/aws/lint/lint.sh quick
 
-lint: ## format, clippy, docs, licences
+aws-local: ## deploy the template into an emulator of AWS on loopback, push the photo through, compare with the host
+	@infra/local/setup.sh test
+	@infra/aws/check/aws-local.sh
+
+aws-contract: ## the ports' contracts on the AWS adapters, on the same emulator
+	@infra/aws/check/contract.sh
+
+lint: ## format, clippy, docs, licences, and the template as a deployment would find it
 	cargo fmt --all -- --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 	@command -v cargo-deny >/dev/null && cargo deny check bans licenses sources || echo "cargo-deny is not installed: licences and bans were not checked"
+	@infra/layers/ffmpeg/make.sh
+	@infra/aws/lint/lint.sh
 
-lambda-check: ## a photo's first steps through cargo-lambda binaries, on an emulator of AWS on loopback
-	@infra/aws/check/lambda.sh
+package: ## build every function for Lambda on arm64, and say how large it is
+	@infra/aws/deploy/package.sh $(FUNCTIONS)
 
-aws-contract: ## the ports' contracts on the AWS adapters, on the same emulator
-	@infra/aws/check/contract.sh
+layer: ## make the layer with ffmpeg, and try it under qemu-user
+	@infra/layers/ffmpeg/make.sh try
+
+deploy: ## deploy what `make package` built, after showing what will change
+	@infra/aws/deploy/deploy.sh
 
 bench: ## measure side by side with peers, as ratios (not a test)
 	@infra/local/setup.sh run

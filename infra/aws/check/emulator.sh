@@ -3,8 +3,11 @@
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 tools=$root/.tools
+source "$root/infra/aws/environment.sh"
 work=$(mktemp -d)
 started=()
+# The emulator, its clock, and what it needs for the SAM transform and to verify tokens.
+packages=(ministack==1.5.33 time-machine==3.6.0 aws-sam-translator==1.115.0 cryptography==50.0.2)
 
 # Ends what was started here, newest first, and nothing else.
 end() {
@@ -31,18 +34,6 @@ start() {
   shift
   setsid "$@" >"$work/$name.log" 2>&1 </dev/null &
   started+=("$!")
-}
-
-# environment NAME PACKAGE...: a virtual environment in .tools that holds exactly these versions.
-environment() {
-  local venv=$tools/$1
-  shift
-  if [ "$(cat "$venv/installed" 2>/dev/null)" != "$*" ]; then
-    echo "installing $*"
-    python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check "$@"
-    echo "$*" >"$venv/installed"
-  fi
 }
 
 free_port() {
@@ -72,7 +63,7 @@ wait_for() {
 
 # Starts the emulator and tells the SDK where it is. With `moved` its clock stands still until a test moves it.
 emulator() {
-  environment ministack ministack==1.5.33 time-machine==3.6.0
+  environment ministack "${packages[@]}"
   local port
   port=$(free_port)
   export AWS_ENDPOINT_URL=http://127.0.0.1:$port AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
@@ -84,7 +75,7 @@ emulator() {
     CLOCK_PORT=$(free_port)
   fi
   start ministack env BIND_HOST=127.0.0.1 GATEWAY_PORT="$port" MINISTACK_HOST=localhost IOT_MTLS_ENABLED=0 \
-    AUTH="${AUTH:-false}" TMPDIR="$work" LOG_LEVEL=WARNING \
+    AUTH="${AUTH:-false}" TMPDIR="$work" STATE_DIR="$work" LOG_LEVEL=WARNING \
     "$tools/ministack/bin/python" "$root/infra/aws/check/emulate.py"
   wait_for 60 "the emulator starts" answers "$AWS_ENDPOINT_URL/_ministack/health"
 }

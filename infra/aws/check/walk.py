@@ -1,19 +1,19 @@
-"""Walks a photo through functions that run under `cargo lambda watch`, and says at each step what has to be there."""
+"""Walks the demonstration photo through a world, and compares what two worlds made of it.
 
+`walk.py host …` walks the one-machine host and writes what it found; `walk.py aws …` walks the deployed stack, looks
+at what only AWS has, and compares.
+"""
+
+import argparse
 import copy
 import json
 import os
-import subprocess
-import tempfile
-import time
+import sys
 import urllib.request
 
-import botocore.session
-
-PHOTO = "events/photos/coffee.png"
-
-session = botocore.session.get_session()
-sqs, s3 = session.create_client("sqs"), session.create_client("s3")
+import compare
+import way
+from worlds import STATES, Emulated, Host
 
 
 def sample(name):
@@ -21,116 +21,102 @@ def sample(name):
         return json.load(file)
 
 
-def invoke(function, event):
-    """What the function answers to an event: a sample's path, or the event itself."""
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-        if not isinstance(event, str):
-            json.dump(event, file)
-            file.flush()
-        port = os.environ[f"PORT_{function.upper().replace('-', '_')}"]
-        answer = subprocess.run(
-            ["cargo", "lambda", "invoke", function, "--invoke-address", "127.0.0.1", "--invoke-port", port,
-             "--data-file", event if isinstance(event, str) else file.name],
-            capture_output=True, text=True, timeout=120, check=False,
-        )
-    assert answer.returncode == 0, f"{function}: {answer.stderr}"
-    return json.loads(answer.stdout)
+def host(asked):
+    world = Host(asked.api, asked.data, {role: os.environ[role.upper()] for role in ["operator", "approver"]})
+    found = way.walk(world)
+    way.save(asked.phrases, way.phrases(found["draft"]))
+    way.save(asked.found, {"tenant": world.tenant(), "found": found, "moves": compare.moves(world.rows(), STATES)})
 
 
-def call(method, path, body=None, signed_in=True):
-    """The API's answer: status and body."""
-    event = copy.deepcopy(sample("engine-api.httpapi"))
-    event |= {"rawPath": path, "routeKey": f"{method} /v1/{{proxy+}}", "body": body and json.dumps(body)}
-    event["pathParameters"] = {"proxy": path.removeprefix("/v1/")}
-    event["requestContext"]["http"] |= {"method": method, "path": path}
-    event["headers"] |= {"content-type": "application/json", "idempotency-key": f"walk {method} {path}"}
-    event["headers"].pop("content-length")
-    if not signed_in:
-        del event["requestContext"]["authorizer"]
-    answer = invoke("engine-api", event)
-    return answer["statusCode"], json.loads(answer["body"])
+def only_aws(world, tenant, found):
+    """What the one machine does not have, or tries elsewhere: the gateway's tokens, batches, encryption, schedules."""
+    steps = way.Steps("Only on AWS")
+    assert world.call("GET", "/v1/drafts", token=world.id_token)[0] == 401, "an ID token is no access token"
+    assert world.call("GET", "/openapi.json", who=None)[0] == 200, "the description is open"
+    steps.done("an ID token is refused, the API's description is open")
+
+    poison = copy.deepcopy(sample("tag.sqs"))
+    poison["Records"][0] |= {"messageId": "m0", "body": "poison"}
+    assert world.invoke("TagFunction", poison) == {"batchItemFailures": [{"itemIdentifier": "m0"}]}
+    steps.done("poison is given back, message by message")
+
+    before = len(world.rows())
+    again = {"product": "engine", "owner": tenant, "trace": "again", "message": {"draft": found["draft"]["id"]}}
+    world.sqs.send_message(QueueUrl=world.deployed["queues"]["TagQueue"], MessageBody=json.dumps(again))
+    queues = [name for name in world.deployed["queues"] if name.endswith("Queue") and name != "PublishQueue"]
+    way.wait(world, "a second delivery", lambda: not world.depth(queues))
+    assert len(world.rows()) == before, "a second delivery writes nothing"
+    steps.done("a second delivery of the draft's message changes nothing")
+
+    bucket, s3 = world.deployed["outputs"]["MediaBucketName"], world.client("s3")
+    kept = s3.list_objects_v2(Bucket=bucket)["Contents"]
+    assert not any(blob["Key"].startswith("in/") for blob in kept), "the upload is forgotten"
+    for blob in kept:
+        head = s3.head_object(Bucket=bucket, Key=blob["Key"])
+        assert head["ServerSideEncryption"] == "aws:kms" and head["SSEKMSKeyId"] == world.deployed["key"], head
+    steps.done(f"the upload is forgotten, and {len(kept)} blobs stand under our key")
+
+    scheduled = {"RelayFunction": "relay.schedule", "RetentionSweepFunction": "retention-sweep.schedule"}
+    for function, event in scheduled.items():
+        steps.done(f"{function} reports {json.dumps(world.invoke(function, sample(event)))}")
+    assert not world.dead_letters()
 
 
-def batch(function, bodies):
-    """The event by which a queue function is given these messages."""
-    event = sample(f"{function}.sqs")
-    record = event["Records"][0]
-    event["Records"] = [record | {"messageId": f"m{n}", "body": body} for n, body in enumerate(bodies)]
-    return event
+def paid_once(calls, draft):
+    """Every AI service was asked, nothing was refused, and no delivery was paid for a second time."""
+    refused = {name: count["refused"] for name, count in calls.items() if count["refused"]}
+    assert not refused, f"the stand-in refused calls: {refused}"
+    expected = {
+        "DetectLabels": 1,
+        "SynthesizeSpeech": sum(len(made["cues"]) for made in draft["narrations"].values()),
+        "TranslateText": len({line.strip() for pair in way.phrases(draft) for line in pair["en"].split("\n")
+                              if any(letter.isalpha() for letter in line)}),
+    }
+    answered = {name: count["answered"] for name, count in calls.items()}
+    assert answered == expected, f"calls of the AI services: {answered}, expected {expected}"
 
 
-def waiting(queue):
-    """What waits in a queue, taken out of it."""
-    url = os.environ[queue]
-    taken = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", [])
-    for message in taken:
-        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-    return [message["Body"] for message in taken]
-
-
-def put(upload, content, headers=None):
-    """Whether the bucket takes it."""
-    request = urllib.request.Request(
-        upload["url"], content, headers=upload["headers"] | (headers or {}), method=upload["method"])
+def aws(asked):
+    with open(asked.host_found, encoding="utf-8") as file:
+        other = json.load(file)
+    with open(asked.deployed, encoding="utf-8") as file:
+        deployed = json.load(file)
+    world = Emulated(deployed, other["tenant"])
+    print(f"\n{deployed['resources']} resources by CloudFormation, {deployed['routes']} routes from the transform")
     try:
-        return urllib.request.urlopen(request, timeout=30).status == 200
-    except urllib.error.HTTPError:
-        return False
+        found = way.walk(world)
+        moves = compare.moves(world.rows(), STATES)
+        only_aws(world, other["tenant"], found)
+    except Exception:
+        print("\n".join(["What the functions complained of:", *world.complaints()[-20:]]), file=sys.stderr, flush=True)
+        raise
+
+    with urllib.request.urlopen(f"{asked.stand_in}/calls", timeout=5) as answer:
+        calls = json.load(answer)
+    print("  calls of the AI services: " + json.dumps(calls))
+    way.tell(found["draft"])
+    paid_once(calls, found["draft"])
+
+    wrong, lines = compare.compare((world.name, found, moves), ("one machine", other["found"], other["moves"]))
+    if wrong:
+        raise SystemExit(f"\nThe two worlds made different things of the same photo:\n{wrong}")
+    print(f"\nBoth worlds made the same of the photo: {lines} lines and {len(moves)} ways through states are equal.")
 
 
-def step(what):
-    print(f"  {time.monotonic() - began:5.1f} s  {what}", flush=True)
+def main():
+    asked = argparse.ArgumentParser(description=__doc__)
+    worlds = asked.add_subparsers(required=True)
+    for name, run, options in [
+        ("host", host, ["api", "data", "found", "phrases"]),
+        ("aws", aws, ["deployed", "stand-in", "host-found"]),
+    ]:
+        parser = worlds.add_parser(name)
+        parser.set_defaults(run=run)
+        for option in options:
+            parser.add_argument(f"--{option}", required=True)
+    asked = asked.parse_args()
+    asked.run(asked)
 
 
-began = time.monotonic()
-everything_went = {"batchItemFailures": []}
-
-answer = invoke("engine-api", "events/engine-api.httpapi.json")
-assert answer["statusCode"] == 200 and json.loads(answer["body"])["items"] == [], answer
-assert call("GET", "/v1/drafts", signed_in=False)[0] == 401
-step("engine-api answers the sample event: no drafts; without claims: 401")
-
-assert invoke("tag", "events/tag.sqs.json") == everything_went
-assert invoke("tag", batch("tag", ["poison"])) == {"batchItemFailures": [{"itemIdentifier": "m0"}]}
-assert waiting("COMPOSE_QUEUE") == []
-step("tag passes over the sample's draft, which is not there, and gives a poisonous message back")
-
-with open(PHOTO, "rb") as file:
-    photo = file.read()
-status, announced = call("POST", "/v1/media", {"content_type": "image/png", "size": len(photo)})
-assert status == 201, announced
-assert not put(announced["upload"], photo + b"!"), "another size"
-assert not put(announced["upload"], photo, {"content-type": "image/gif"}), "another type"
-assert put(announced["upload"], photo)
-step("engine-api announces a photo; the bucket takes exactly what was signed")
-
-notices = []
-while not notices:
-    notices = [n for n in waiting("INGEST_QUEUE") if "ObjectCreated" in n]
-assert invoke("ingest", batch("ingest", notices)) == everything_went
-media = announced["media"]["id"]
-status, found = call("GET", f"/v1/media/{media}")
-assert status == 200 and found["state"] == "ready", found
-kept = s3.list_objects_v2(Bucket=os.environ["BUCKET"])["Contents"]
-assert kept and not any(blob["Key"].startswith("in/") for blob in kept), kept
-for blob in kept:
-    head = s3.head_object(Bucket=os.environ["BUCKET"], Key=blob["Key"])
-    assert head["ServerSideEncryption"] == "aws:kms" and head["SSEKMSKeyId"] == os.environ["DATA_KEY"], head
-step(f"the bucket's notice reaches ingest, which keeps {len(kept)} encrypted pictures and forgets the upload")
-
-tagging = waiting("TAG_QUEUE")
-assert len(tagging) == 1, tagging
-assert invoke("tag", batch("tag", tagging)) == everything_went
-composing = waiting("COMPOSE_QUEUE")
-assert [json.loads(m)["message"] for m in composing] == [json.loads(m)["message"] for m in tagging], composing
-draft = json.loads(composing[0])["message"]["draft"]
-status, found = call("GET", f"/v1/drafts/{draft}")
-assert status == 200 and found["stage"] == "composing" and found["labels"], found
-step("tag labels the draft, moves it on and tells compose")
-
-assert invoke("tag", batch("tag", tagging)) == everything_went
-again = waiting("COMPOSE_QUEUE")
-assert [json.loads(m)["message"]["draft"] for m in again] == [draft], again
-assert call("GET", f"/v1/drafts/{draft}")[1] == found
-step("a second delivery changes nothing and only passes on again")
-print("The photo went from the API through ingest and tag, each a Lambda binary on the AWS adapters.")
+if __name__ == "__main__":
+    main()
