@@ -11,7 +11,8 @@ cd "$root"
 export PATH=$tools:$PATH PYTHONDONTWRITEBYTECODE=1
 
 if [ -z "${BUILT:-}" ]; then
-  timeout "${BUILD_SECONDS:-1800}" cargo build --workspace --bins
+  # With the tests, so that nothing is built anew that `make test` has built: without them, features would differ.
+  timeout "${BUILD_SECONDS:-1800}" cargo build --workspace --bins --tests
   BUILT=${CARGO_TARGET_DIR:-target}/debug
 fi
 ffmpeg=$(command -v ffmpeg) || { echo "ffmpeg is not installed: make setup" >&2; exit 1; }

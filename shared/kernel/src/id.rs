@@ -116,29 +116,23 @@ id!(
 mod tests {
     use super::*;
 
-    id!(
-        /// For the tests.
-        LampId,
-        "lamp_"
-    );
-
     #[test]
     fn an_id_reads_back_and_no_other_spelling_does() {
-        let id = LampId::derived(&["a", "b"]);
-        assert_eq!(LampId::parse(&id.to_string()), Ok(id));
+        let id = TenantId::derived(&["a", "b"]);
+        assert_eq!(TenantId::parse(&id.to_string()), Ok(id));
         assert_eq!(
-            serde_json::from_str::<LampId>(&serde_json::to_string(&id).unwrap()).unwrap(),
+            serde_json::from_str::<TenantId>(&serde_json::to_string(&id).unwrap()).unwrap(),
             id
         );
         for wrong in
-            ["", "lamp_", &id.to_string().to_uppercase(), "ten_00000000000000000000000000000000"]
+            ["", "ten_", &id.to_string().to_uppercase(), "drf_00000000000000000000000000000000"]
         {
-            assert!(LampId::parse(wrong).is_err(), "{wrong}");
+            assert!(TenantId::parse(wrong).is_err(), "{wrong}");
         }
     }
 
     #[test]
     fn derived_ids_depend_on_where_the_parts_are_cut() {
-        assert_ne!(LampId::derived(&["ab", "c"]), LampId::derived(&["a", "bc"]));
+        assert_ne!(TenantId::derived(&["ab", "c"]), TenantId::derived(&["a", "bc"]));
     }
 }
