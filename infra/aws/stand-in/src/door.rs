@@ -1,6 +1,7 @@
 //! The door: who may come in, which service is asked, how errors look.
 //!
-//! Polly is REST with JSON (`restJson1`); the others are JSON 1.1, told apart by `x-amz-target`. A request has to be
+//! Polly is REST with JSON (`restJson1`), Rekognition JSON 1.1, told by `x-amz-target`, and Translate CBOR (Smithy's RPC
+//! v2), told by the path: each as the SDK speaks with it. A request has to be
 //! signed for its own service in us-east-1; whether the signature is right is not looked at, since nobody here knows
 //! the key.
 
@@ -26,6 +27,8 @@ use crate::{rekognition, translate};
 /// A picture of 5 MiB in base64, and room.
 const MOST_BYTES: usize = 8 << 20;
 const JSON_1_1: &str = "application/x-amz-json-1.1";
+const CBOR: &str = "application/cbor";
+const TRANSLATE_TEXT: &str = "/service/AWSShineFrontendService_20170701/operation/TranslateText";
 
 /// What stands behind the door.
 pub(crate) struct Services {
@@ -62,6 +65,7 @@ pub(crate) fn router(services: Services) -> Router {
     Router::new()
         .route("/", post(by_target))
         .route("/v1/speech", post(speech))
+        .route(TRANSLATE_TEXT, post(translation))
         .route("/calls", get(calls))
         .layer(DefaultBodyLimit::max(MOST_BYTES))
         .layer(middleware::from_fn(only_loopback))
@@ -98,12 +102,6 @@ async fn by_target(
             };
             ("DetectLabels", answer)
         }
-        "AWSShineFrontendService_20170701.TranslateText" => {
-            let answer = asked(&headers, "translate", &body)
-                .and_then(|asked| translate::translate_text(&services.phrases, asked))
-                .and_then(answered);
-            ("TranslateText", answer)
-        }
         _ => (
             "other",
             Err(Refusal::new("UnknownOperationException", "not an operation of this stand-in")),
@@ -118,6 +116,38 @@ async fn by_target(
         }
     };
     (status, [(header::CONTENT_TYPE, JSON_1_1)], body).into_response()
+}
+
+async fn translation(
+    State(services): State<Arc<Services>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let answer = signed(&headers, "translate")
+        .and_then(|()| {
+            ciborium::from_reader(&*body)
+                .map_err(|e| Refusal::new("SerializationException", e.to_string()))
+        })
+        .and_then(|asked| translate::translate_text(&services.phrases, asked));
+    services.counts.add("TranslateText", answer.is_ok());
+    match answer {
+        Ok(answer) => cbor(StatusCode::OK, &answer),
+        Err(Refusal { status, code, message }) => {
+            tracing::warn!(operation = "TranslateText", code, message, "refused");
+            cbor(status, &json!({ "__type": code, "message": message }))
+        }
+    }
+}
+
+fn cbor(status: StatusCode, answer: &impl Serialize) -> Response {
+    let mut body = Vec::new();
+    match ciborium::into_writer(answer, &mut body) {
+        Ok(()) => {
+            let headers = [("content-type", CBOR), ("smithy-protocol", "rpc-v2-cbor")];
+            (status, headers, body).into_response()
+        }
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
 }
 
 async fn speech(
@@ -155,6 +185,16 @@ fn asked<T: DeserializeOwned>(
     service: &str,
     body: &[u8],
 ) -> Result<T, Refusal> {
+    signed(headers, service)?;
+    serde_json::from_slice(body)
+        .map_err(|error| Refusal::new("SerializationException", error.to_string()))
+}
+
+/// Whether a request is signed for this service.
+///
+/// # Errors
+/// The refusal that AWS would give.
+fn signed(headers: &HeaderMap, service: &str) -> Result<(), Refusal> {
     let signed = word(headers, "authorization");
     if signed.is_empty() {
         let code = "MissingAuthenticationTokenException";
@@ -171,8 +211,7 @@ fn asked<T: DeserializeOwned>(
             ..Refusal::new("InvalidSignatureException", message)
         });
     }
-    serde_json::from_slice(body)
-        .map_err(|error| Refusal::new("SerializationException", error.to_string()))
+    Ok(())
 }
 
 fn answered(answer: impl Serialize) -> Result<String, Refusal> {

@@ -24,22 +24,27 @@ async fn stand() -> Stand {
 }
 
 impl Stand {
-    async fn ask(&self, request: http::request::Builder, body: &str) -> Response {
-        let mut request = request.body(Body::from(body.to_owned())).unwrap();
+    async fn ask(&self, request: http::request::Builder, body: impl Into<Body>) -> Response {
+        let mut request = request.body(body.into()).unwrap();
         request.extensions_mut().insert(ConnectInfo(self.peer));
         self.router.clone().oneshot(request).await.unwrap()
     }
 
-    async fn translate(&self, scope: &str, body: &str) -> (u16, Value) {
-        let request = Request::post("/")
+    async fn translate(&self, scope: &str, asked: Value) -> (u16, Value) {
+        let request = Request::post(TRANSLATE_TEXT)
             .header("authorization", SIGNED.replace("SERVICE", scope))
-            .header("x-amz-target", "AWSShineFrontendService_20170701.TranslateText");
-        json(self.ask(request, body).await).await
+            .header("smithy-protocol", "rpc-v2-cbor");
+        let mut body = Vec::new();
+        ciborium::into_writer(&asked, &mut body).unwrap();
+        let response = self.ask(request, body).await;
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, ciborium::from_reader(&*body).unwrap_or_default())
     }
 
     async fn speak(&self, body: &str) -> Response {
         let signed = SIGNED.replace("SERVICE", "polly");
-        self.ask(Request::post("/v1/speech").header("authorization", signed), body).await
+        self.ask(Request::post("/v1/speech").header("authorization", signed), body.to_owned()).await
     }
 }
 
@@ -49,17 +54,19 @@ async fn json(response: Response) -> (u16, Value) {
     (status, serde_json::from_slice(&body).unwrap_or_default())
 }
 
-const GREETING: &str =
-    r#"{"Text": "Good morning.", "SourceLanguageCode": "en", "TargetLanguageCode": "es-MX"}"#;
+fn greeting() -> Value {
+    json!({"Text": "Good morning.", "SourceLanguageCode": "en", "TargetLanguageCode": "es-MX"})
+}
+
 const SENTENCE: &str = r#"{"Engine": "neural", "OutputFormat": "mp3", "SampleRate": "24000",
     "Text": "Buenos días.", "TextType": "text", "VoiceId": "Lupe", "LanguageCode": "es-US"}"#;
 
 #[tokio::test]
 async fn a_signed_request_is_answered_and_counted() {
     let stand = stand().await;
-    let (status, answer) = stand.translate("translate", GREETING).await;
+    let (status, answer) = stand.translate("translate", greeting()).await;
     assert_eq!((status, answer["TranslatedText"].as_str()), (200, Some("Buenos días.")));
-    stand.translate("translate", "{}").await;
+    stand.translate("translate", json!({})).await;
     let (_, counts) = json(stand.ask(Request::get("/calls"), "").await).await;
     assert_eq!(counts, json!({"TranslateText": {"answered": 1, "refused": 1}}));
 }
@@ -67,7 +74,7 @@ async fn a_signed_request_is_answered_and_counted() {
 #[tokio::test]
 async fn what_is_signed_for_another_service_or_not_at_all_is_refused() {
     let stand = stand().await;
-    let (status, answer) = stand.translate("polly", GREETING).await;
+    let (status, answer) = stand.translate("polly", greeting()).await;
     assert_eq!((status, answer["__type"].as_str()), (403, Some("InvalidSignatureException")));
     let request = Request::post("/").header("x-amz-target", "RekognitionService.DetectLabels");
     let (status, answer) = json(stand.ask(request, "{}").await).await;
@@ -80,7 +87,7 @@ async fn what_is_signed_for_another_service_or_not_at_all_is_refused() {
 #[tokio::test]
 async fn whoever_is_not_on_this_machine_is_refused() {
     let stand = Stand { peer: ([192, 0, 2, 7], 50_000).into(), ..stand().await };
-    assert_eq!(stand.translate("translate", GREETING).await.0, 403);
+    assert_eq!(stand.translate("translate", greeting()).await.0, 403);
 }
 
 #[tokio::test]
