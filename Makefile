@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.tools:$(PATH)
 PHOTO ?= events/photos/coffee.png
 DATA ?= data
 
-.PHONY: help setup run test lint aws-local aws-contract package layer deploy bench cost clean-data
+.PHONY: help setup run test lint aws-local aws-contract package layer deploy bench clean-data
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14

@@ -17,6 +17,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
+use nexus_bench::pictures;
 use nexus_core::QueueAddress;
 use nexus_kernel::Ambient;
 use nexus_kernel::id::TenantId;
@@ -27,7 +28,6 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
-use turbojpeg::{Image, PixelFormat, Subsamp};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -54,42 +54,6 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
-/// A photo with gradients and edges, as JPEG.
-fn photo(width: usize, height: usize) -> Outcome<Vec<u8>> {
-    let mut pixels = vec![0u8; width * height * 3];
-    for (at, pixel) in pixels.chunks_exact_mut(3).enumerate() {
-        let (x, y) = (at % width, at / width);
-        let grain = (x.wrapping_mul(2_654_435_761) ^ y.wrapping_mul(40_503)) >> 7 & 15;
-        let disc = if (x % 512).abs_diff(256).pow(2) + (y % 512).abs_diff(256).pow(2) < 30_000 {
-            90
-        } else {
-            0
-        };
-        pixel.copy_from_slice(&[
-            (x * 160 / width + grain + disc) as u8,
-            (y * 200 / height + grain) as u8,
-            (120 + grain) as u8,
-        ]);
-    }
-    let image = Image {
-        pixels: pixels.as_slice(),
-        width,
-        pitch: width * 3,
-        height,
-        format: PixelFormat::RGB,
-    };
-    Ok(turbojpeg::compress(image, 90, Subsamp::Sub2x2)?.to_vec())
-}
-
-/// The same photo with another comment, and so another content.
-fn numbered(jpeg: &[u8], number: u32) -> Vec<u8> {
-    let comment = format!("photo {number:06}");
-    let mut bytes = vec![0xff, 0xd8, 0xff, 0xfe, 0, comment.len() as u8 + 2];
-    bytes.extend(comment.as_bytes());
-    bytes.extend(jpeg.iter().skip(2));
-    bytes
-}
-
 async fn run(count: u32, width: usize, height: usize) -> Outcome<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let folder = tempfile::tempdir()?;
@@ -109,14 +73,14 @@ async fn run(count: u32, width: usize, height: usize) -> Outcome<()> {
         data: folder.path().to_path_buf(),
         template,
         ambient: Ambient::system(),
-        engines: Engines::locate(&places).await?,
+        engines: Engines::locate(&places).await,
         settings: BTreeMap::new(),
         base: "http://127.0.0.1:8080".to_owned(),
     };
     let host = Arc::new(Host::open(options).await?);
-    let jpeg = photo(width, height)?;
+    let jpeg = pictures::photo(width, height)?;
     for number in 0..count {
-        upload(&host, numbered(&jpeg, number)).await?;
+        upload(&host, pictures::numbered(&jpeg, number)).await?;
     }
     drop(jpeg);
     forget_peak();
