@@ -30,6 +30,11 @@ impl Measures {
         *highest = value.max(*highest);
     }
 
+    /// Whether nothing was noted.
+    pub fn is_empty(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// What was noted; `None` where the call had nothing to tell of it.
     pub fn get(&self, measure: Measure) -> Option<u64> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&measure).copied()

@@ -19,7 +19,7 @@ use tokio::process::Command;
 const REGION: &str = "us-east-1";
 /// An answer that takes longer will not come.
 const DEADLINE: Duration = Duration::from_secs(30);
-/// A new account has 10. Seven queues are begun with five batches each, the API wants room beside them, and whoever
+/// A new account has 10. Eight queues are begun with five batches each, the API wants room beside them, and whoever
 /// finds none is told to try later.
 const ENOUGH_CONCURRENCY: u64 = 100;
 /// The services of AWS that see what tenants upload, by their names in an opt-out policy.
