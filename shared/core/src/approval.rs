@@ -9,7 +9,7 @@ use nexus_kernel::{Digest, Failure, Ids, Timestamp};
 use crate::effect::{
     self, Approval, Claim, ClaimId, Effect, EffectId, Found, LOOK_UPS, Outcome, Payload, State,
 };
-use crate::records::{self, Stored};
+use crate::records::Stored;
 use crate::scope::{Caller, Role, Scope};
 use crate::table::{CommitError, CommitToken, Table};
 
@@ -140,8 +140,7 @@ pub async fn redeem<P: Payload>(
     now: Timestamp,
     lease: Timestamp,
 ) -> Result<Redeemed<P>, Failure> {
-    let Some(mut stored) = records::load::<Effect<P>>(table, &effect::key(scope, id), now).await?
-    else {
+    let Some(mut stored) = effect::load::<P>(table, scope, id).await? else {
         return Err(Failure::not_found("effect"));
     };
     let effect = &mut stored.record;

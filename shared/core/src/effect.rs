@@ -15,11 +15,11 @@ use nexus_kernel::{Digest, Failure, Timestamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::records::Record;
+use crate::records::{self, Record, Stored};
 use crate::retention::RecordKind;
 use crate::scope::Scope;
 use crate::sweep::{DueKind, moment};
-use crate::table::{IndexEntry, Key};
+use crate::table::{IndexEntry, Item, Key, StoreError, Table};
 
 nexus_kernel::id!(
     /// An effect, whatever product it belongs to.
@@ -364,6 +364,28 @@ fn chained(before: Digest, at: Timestamp, to: State, by: &str, reason: &str) -> 
 /// The key of an effect.
 pub fn key(scope: &Scope, id: EffectId) -> Key {
     scope.key("effect", id.to_string())
+}
+
+/// The sort of the effect that a row holds ([`Payload::SORT`]), by the list in which it stands: for whoever meets
+/// effects of every sort and reads none of them.
+pub fn sort_of(row: &Item) -> Option<&str> {
+    let list = row.list.as_ref().filter(|_| row.kind == RecordKind::Effect)?;
+    list.partition.rsplit('#').next()
+}
+
+/// The effect of that id, if there is one of this sort.
+///
+/// # Errors
+/// The store does not answer, or the row cannot be read.
+pub async fn load<P: Payload>(
+    table: &dyn Table,
+    scope: &Scope,
+    id: EffectId,
+) -> Result<Option<Stored<Effect<P>>>, StoreError> {
+    match table.get(&key(scope, id)).await? {
+        Some(row) if sort_of(&row) == Some(P::SORT) => records::read(&row).map(Some),
+        _ => Ok(None),
+    }
 }
 
 impl<P: Payload> Record for Effect<P> {

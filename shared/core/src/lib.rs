@@ -7,8 +7,10 @@
 pub mod approval;
 pub mod blobs;
 pub mod bus;
+pub mod call;
 pub mod directory;
 pub mod effect;
+pub mod egress;
 pub mod envelope;
 pub mod idempotency;
 pub mod mail;
@@ -24,6 +26,7 @@ pub mod vault;
 pub use approval::{Approved, Approver};
 pub use blobs::{BlobKey, Blobs};
 pub use bus::Bus;
+pub use call::CallContext;
 pub use directory::Directory;
 pub use envelope::Envelope;
 pub use mail::Mail;

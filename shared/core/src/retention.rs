@@ -46,6 +46,8 @@ kinds! {
     Draft = "draft",
     /// Something that changes the world outside, and its life.
     Effect = "effect",
+    /// A job that a third party was given by an effect, and how far it came.
+    FootageJob = "footage-job",
     /// The result of a paid step, found by its digest.
     Cache = "cache",
     /// A message that has to be sent.
@@ -60,6 +62,12 @@ kinds! {
     Removal = "removal",
     /// Where a secret is kept and under which key it is sealed; never the value as it is used.
     Secret = "secret",
+    /// How often something went to a third party, and what it used: a counter of the egress ledger.
+    Egress = "egress",
+    /// What a third party was paid in a month, or may yet be: a counter.
+    Spending = "spending",
+    /// What a tenant may spend with a third party in a month.
+    SpendCap = "spend-cap",
     /// What a sweep found and removed.
     Receipt = "receipt",
 }
@@ -94,6 +102,9 @@ pub const ABANDONED_AFTER: SignedDuration = SignedDuration::from_hours(24);
 pub const UNNAMED_BLOB_AGE: SignedDuration = SignedDuration::from_hours(1);
 /// How long results of paid steps are kept where the tenant set nothing (N49).
 pub const CACHE_AGE: SignedDuration = SignedDuration::from_hours(24);
+/// How long the egress ledger and what was spent are kept after their month is over: twenty-five months, so that
+/// every month can be laid beside that of the year before, and the year before that closed.
+pub const LEDGER_AGE: SignedDuration = SignedDuration::from_hours(24 * 762);
 /// How long receipts of sweeps are kept.
 pub const RECEIPT_AGE: SignedDuration = SignedDuration::from_hours(24 * 90);
 
@@ -107,12 +118,15 @@ impl RecordKind {
             // A picture and its embedded description may show and name people.
             Self::Media | Self::Draft => (Keep::UntilRemoved, true),
             Self::ContentHash | Self::BlobName | Self::Claim => (Keep::UntilRemoved, false),
-            Self::Effect => (Keep::UntilRemoved, true),
+            Self::Effect | Self::FootageJob => (Keep::UntilRemoved, true),
             // The tokens of a person's account, sealed or elsewhere: until revoked or the account ends (N55).
             Self::Secret => (Keep::UntilRemoved, true),
             Self::Cache => (Keep::UntilExpiry, true),
             Self::Outbox | Self::Removal => (Keep::UntilDone, false),
             Self::Idempotency => (Keep::For(IDEMPOTENCY_AGE), true),
+            // Names of fields and numbers, never what stood in a field (N34).
+            Self::Egress | Self::Spending => (Keep::For(LEDGER_AGE), false),
+            Self::SpendCap => (Keep::UntilRemoved, false),
             Self::Receipt => (Keep::For(RECEIPT_AGE), false),
         };
         Rule { keep, personal }

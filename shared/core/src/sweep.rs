@@ -17,7 +17,7 @@ pub enum DueKind {
     Effect,
     /// A message still stands in the outbox.
     Outbox,
-    /// A claimed effect whose outcome nobody wrote down has to be looked up.
+    /// A claimed effect whose outcome nobody wrote down has to be looked up, or a job that came of one.
     Unknown,
     /// A row has expired, or an upload was abandoned.
     Expiry,

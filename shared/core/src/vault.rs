@@ -110,6 +110,11 @@ impl SecretName {
         }
     }
 
+    /// Whether it is the product's own, and no tenant's.
+    pub fn is_of_house(&self) -> bool {
+        matches!(self.whose, Whose::House(_))
+    }
+
     /// The word.
     pub fn word(&self) -> &str {
         &self.word
