@@ -1,0 +1,17 @@
+//! The Engine's third parties, a folder each: `request.rs` builds, `response.rs` reads, `classify.rs` says whether it
+//! happened, `port.rs` puts them behind the engine's port, `recordings/` holds an exchange per operation.
+//!
+//! **Never here:** a try, a deadline, a key (all of that is `nexus_outbound`'s), another vendor's shape, the rules of
+//! the Engine.
+
+pub mod elevenlabs;
+pub mod footage;
+pub mod gemini;
+pub mod luma;
+pub mod runway;
+pub mod suite;
+pub mod veo;
+
+mod failure;
+#[cfg(test)]
+mod wire;

@@ -1,0 +1,230 @@
+//! The vendors as an operator set them up: which address, model and voice each has. One place for both platforms.
+//!
+//! **Never here:** who may use which (the tenant's choice), a key.
+
+use std::sync::Arc;
+
+use nexus_core::vault::VaultError;
+use nexus_engine::footage::FootageMaker;
+use nexus_kernel::Failure;
+use nexus_outbound::guard::{Guard, NetworkError};
+use nexus_outbound::https::{Https, HttpsError, TlsFloor};
+use nexus_outbound::{Outbound, Parts, SetupError, Transport, Vendor};
+
+use crate::elevenlabs::{self, ElevenLabs};
+use crate::gemini::{self, Gemini};
+use crate::luma::{self, Luma};
+use crate::runway::{self, Runway};
+use crate::veo::{self, Veo};
+
+/// Every vendor of the Engine.
+pub static VENDORS: [&Vendor; 5] =
+    [&gemini::VENDOR, &elevenlabs::VENDOR, &veo::VENDOR, &runway::VENDOR, &luma::VENDOR];
+
+/// The setting with the networks that may be reached though they are not public, a space between them: for a vendor's
+/// stand-in on loopback, or a proxy in the house.
+pub const OPEN_SETTING: &str = "OUTBOUND_OPEN";
+
+/// Whether a name is one that [`Settings::read`] asks for.
+pub fn is_setting(name: &str) -> bool {
+    let own = [
+        OPEN_SETTING,
+        gemini::MODEL_SETTING,
+        elevenlabs::MODEL_SETTING,
+        elevenlabs::VOICE_EN_SETTING,
+        elevenlabs::VOICE_ES_SETTING,
+        veo::MODEL_SETTING,
+        runway::MODEL_SETTING,
+        luma::MODEL_SETTING,
+    ];
+    own.contains(&name) || VENDORS.iter().any(|vendor| vendor.base_setting == name)
+}
+
+/// What an operator set, read and found to be possible.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    bases: Vec<(&'static str, String)>,
+    open: Vec<String>,
+    gemini_model: String,
+    elevenlabs: elevenlabs::Settings,
+    veo_model: String,
+    runway_model: String,
+    luma_model: String,
+}
+
+/// What is wrong with the settings: every one of them, by name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.join("; "))]
+pub struct Problems(pub Vec<String>);
+
+/// Why there is no way to the vendors.
+#[derive(Debug, thiserror::Error)]
+pub enum NoWay {
+    /// HTTPS cannot be set up.
+    #[error(transparent)]
+    Https(#[from] HttpsError),
+    /// A network that should be open is none.
+    #[error("{OPEN_SETTING}: {0}")]
+    Open(#[from] NetworkError),
+    /// An address is none.
+    #[error(transparent)]
+    Address(#[from] SetupError),
+    /// A voice cannot speak so.
+    #[error(transparent)]
+    Voice(#[from] elevenlabs::SettingsProblem),
+    /// A model is not known.
+    #[error(transparent)]
+    Model(#[from] Failure),
+    /// The vault does not answer.
+    #[error("the vault: {0}")]
+    Vault(#[from] VaultError),
+}
+
+impl Settings {
+    /// Reads what is set; what is not has its default. An empty text is not set.
+    ///
+    /// # Errors
+    /// All that is wrong, at once.
+    pub fn read<'s>(setting: impl Fn(&str) -> Option<&'s str>) -> Result<Self, Problems> {
+        let set = |name: &str| setting(name).map(str::trim).filter(|text| !text.is_empty());
+        let or = |name: &str, usual: &str| set(name).unwrap_or(usual).to_owned();
+        let mut problems = Vec::new();
+        let mut bases = Vec::new();
+        for vendor in VENDORS {
+            let Some(base) = set(vendor.base_setting) else { continue };
+            match Outbound::check_base(vendor, base) {
+                Ok(()) => bases.push((vendor.name, base.to_owned())),
+                Err(problem) => problems.push(problem.to_string()),
+            }
+        }
+        let open = set(OPEN_SETTING).unwrap_or_default().split_whitespace().map(str::to_owned);
+        let open: Vec<String> = open.collect();
+        if let Err(problem) = Guard::allowing(&open) {
+            problems.push(format!("{OPEN_SETTING}: {problem}"));
+        }
+        let read = Self {
+            bases,
+            open,
+            gemini_model: or(gemini::MODEL_SETTING, gemini::DEFAULT_MODEL),
+            elevenlabs: elevenlabs::Settings {
+                model: or(elevenlabs::MODEL_SETTING, elevenlabs::DEFAULT_MODEL),
+                voices: elevenlabs::Voices {
+                    english: set(elevenlabs::VOICE_EN_SETTING).map(str::to_owned),
+                    spanish: set(elevenlabs::VOICE_ES_SETTING).map(str::to_owned),
+                },
+                ..elevenlabs::Settings::default()
+            },
+            veo_model: or(veo::MODEL_SETTING, veo::DEFAULT_MODEL),
+            runway_model: or(runway::MODEL_SETTING, runway::DEFAULT_MODEL),
+            luma_model: or(luma::MODEL_SETTING, luma::DEFAULT_MODEL),
+        };
+        for known in [
+            veo::models::Model::named(&read.veo_model).err(),
+            runway::models::Model::named(&read.runway_model).err(),
+            luma::models::Model::named(&read.luma_model).err(),
+        ] {
+            problems.extend(known.map(|failure| failure.public().to_owned()));
+        }
+        if problems.is_empty() { Ok(read) } else { Err(Problems(problems)) }
+    }
+
+    /// The way out for these vendors: HTTPS, from TLS 1.2 on.
+    ///
+    /// # Errors
+    /// HTTPS cannot be set up on this machine.
+    pub fn transport(&self) -> Result<Arc<dyn Transport>, NoWay> {
+        Ok(Arc::new(Https::new(Guard::allowing(&self.open)?, TlsFloor::Tls12, "")?))
+    }
+
+    fn base(&self, vendor: &Vendor) -> Option<String> {
+        self.bases.iter().find(|(name, _)| *name == vendor.name).map(|(_, base)| base.clone())
+    }
+
+    /// Gemini.
+    ///
+    /// # Errors
+    /// The way there cannot be set up.
+    pub fn gemini(&self, parts: &Parts) -> Result<Gemini, NoWay> {
+        let base = self.base(&gemini::VENDOR);
+        Ok(Gemini::new(Outbound::new(&gemini::VENDOR, base, parts.clone())?, &self.gemini_model))
+    }
+
+    /// ElevenLabs.
+    ///
+    /// # Errors
+    /// The way there cannot be set up.
+    pub fn elevenlabs(&self, parts: &Parts) -> Result<ElevenLabs, NoWay> {
+        let base = self.base(&elevenlabs::VENDOR);
+        let outbound = Outbound::new(&elevenlabs::VENDOR, base, parts.clone())?;
+        Ok(ElevenLabs::new(outbound, self.elevenlabs.clone())?)
+    }
+
+    /// Everybody who makes footage.
+    ///
+    /// # Errors
+    /// The way to one of them cannot be set up.
+    pub fn footage_makers(&self, parts: &Parts) -> Result<Vec<Arc<dyn FootageMaker>>, NoWay> {
+        let parts = || parts.clone();
+        Ok(vec![
+            Arc::new(Veo::new(parts(), self.base(&veo::VENDOR), &self.veo_model)?),
+            Arc::new(Runway::new(parts(), self.base(&runway::VENDOR), &self.runway_model)?),
+            Arc::new(Luma::new(parts(), self.base(&luma::VENDOR), &self.luma_model)?),
+        ])
+    }
+}
+
+/// Whether the house has a key at this vendor.
+///
+/// # Errors
+/// The vault does not answer, or the vendor is described wrongly.
+pub async fn has_key(vendor: &'static Vendor, parts: &Parts) -> Result<bool, NoWay> {
+    Ok(Outbound::new(vendor, None, parts.clone())?.has_key().await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_has_a_default() {
+        let settings = Settings::read(|_| Some(" ")).unwrap();
+        assert_eq!(settings.gemini_model, gemini::DEFAULT_MODEL);
+        assert_eq!((settings.bases.len(), settings.open.len()), (0, 0));
+    }
+
+    #[test]
+    fn the_list_of_settings_is_whole() {
+        let asked = std::cell::RefCell::new(Vec::new());
+        let read = Settings::read(|name| {
+            asked.borrow_mut().push(name.to_owned());
+            None
+        });
+        assert!(read.is_ok());
+        assert!(asked.borrow().iter().all(|name| is_setting(name)), "{asked:?}");
+        assert!(!is_setting("PATH"));
+    }
+
+    #[test]
+    fn all_problems_are_told_at_once_by_their_settings() {
+        let wrong = |name: &str| match name {
+            "GEMINI_BASE" => Some("generativelanguage.googleapis.com"),
+            "RUNWAY_MODEL" => Some("gen1"),
+            OPEN_SETTING => Some("127.0.0.0/8 0.0.0.0/0"),
+            _ => None,
+        };
+        let told = Settings::read(wrong).unwrap_err().0;
+        assert_eq!(told.len(), 3, "{told:?}");
+        for (problem, name) in told.iter().zip(["GEMINI_BASE", OPEN_SETTING, "RUNWAY_MODEL"]) {
+            assert!(problem.contains(name), "{problem}");
+        }
+    }
+
+    #[test]
+    fn n35_every_vendor_has_a_name_of_its_own_and_https() {
+        let mut names: Vec<&str> = VENDORS.iter().map(|vendor| vendor.name).collect();
+        assert!(VENDORS.iter().all(|vendor| vendor.base.starts_with("https://")));
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), VENDORS.len());
+    }
+}
