@@ -1,11 +1,13 @@
 //! The film of one language: what is seen, what is heard, what is read.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
 use nexus_core::Scope;
 use nexus_engine::draft::Draft;
 use nexus_engine::film::{Film, rules};
+use nexus_engine::footage::purchase::Footage;
 use nexus_engine::media::{Media, MediaClass, NamedBlob};
 use nexus_engine::platform::Area;
 use nexus_kernel::{Failure, Language};
@@ -14,6 +16,9 @@ use nexus_media::av::{
 };
 
 use super::Deps;
+
+/// More clips than these are not shown in one film: the latest are.
+const MAX_CLIPS: usize = 4;
 
 /// What the films of one draft share: the shots, the program, a folder to work in.
 pub(crate) struct Set {
@@ -25,10 +30,25 @@ pub(crate) struct Set {
 
 impl Set {
     /// Fetches what is seen.
-    pub(crate) async fn build(deps: &Deps, ffmpeg: Ffmpeg, media: &Media) -> Result<Self, Failure> {
+    pub(crate) async fn build(
+        deps: &Deps,
+        ffmpeg: Ffmpeg,
+        media: &Media,
+        footage: &[Footage],
+    ) -> Result<Self, Failure> {
         let folder = tempfile::tempdir_in(&deps.scratch).map_err(no_room)?;
-        let engine = format!("ffmpeg {} assembly", ffmpeg.version().await.map_err(film_failed)?);
-        let shots = shots(deps, media, folder.path()).await?;
+        let mut engine =
+            format!("ffmpeg {} assembly", ffmpeg.version().await.map_err(film_failed)?);
+        let footage = &footage[footage.len().saturating_sub(MAX_CLIPS)..];
+        let shots = match footage {
+            [] => shots(deps, media, folder.path()).await?,
+            footage => {
+                let makers: BTreeSet<&str> = footage.iter().map(|f| f.engine.as_str()).collect();
+                let makers: Vec<&str> = makers.into_iter().collect();
+                engine = format!("{engine}, footage by {}", makers.join(" and "));
+                clips(deps, footage, folder.path()).await?
+            }
+        };
         Ok(Self { shots, ffmpeg, engine, folder })
     }
 
@@ -81,6 +101,18 @@ impl Set {
         };
         Ok((film, facts))
     }
+}
+
+/// What is seen where footage was bought: it alone, each in its turn, again and again for as long as it is spoken.
+async fn clips(deps: &Deps, footage: &[Footage], folder: &Path) -> Result<Vec<Shot>, Failure> {
+    let mut shots = Vec::new();
+    for (at, bought) in footage.iter().enumerate() {
+        let clip = folder.join(format!("footage-{at}"));
+        fetch(deps, &bought.video, &clip).await?;
+        // Some vendors add a sound that nobody asked for: the narration is heard alone.
+        shots.push(Shot { source: Source::Clip(clip), keep_sound: false });
+    }
+    Ok(shots)
 }
 
 /// What is seen: the clip, or the photo in several ways.

@@ -98,7 +98,7 @@ impl QueueFunction for Animate {
                     records::load::<Settings>(table, &settings_key(scope), at.now).await?;
                 let networks = settings.map(|s| s.record).unwrap_or_default().networks;
                 let ffmpeg = ffmpeg.within(at.time_left().saturating_sub(MARGIN));
-                let set = Set::build(deps, ffmpeg, &media).await?;
+                let set = Set::build(deps, ffmpeg, &media, &draft.record.footage).await?;
                 let languages: Vec<Language> = draft.record.words.keys().copied().collect();
                 for language in languages {
                     if draft.record.films.contains_key(&language) {

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use nexus_core::{Scope, Sender, Table, records};
+use nexus_core::{Op, Scope, Sender, Table, records};
 use nexus_engine::account::{Account, Settings, account_key, settings_key};
 use nexus_engine::catalogue::{CatalogueProduct, product_key};
 use nexus_engine::copy::{Brief, Copywriter, Voice, Written, limits};
@@ -15,15 +15,16 @@ use nexus_engine::hops::Step;
 use nexus_engine::line::{self, Turn};
 use nexus_engine::media::{Media, media_key};
 use nexus_engine::platform::Access;
+use nexus_engine::providers::{Choice, CopyProvider};
 use nexus_engine::{EnginePlatform, Hop, Stage, cache};
 use nexus_handler::{Env, Enveloped, Invocation, QueueFunction, SettingsError, Wire};
-use nexus_kernel::{Ambient, Digest, Failure, Language, Timestamp};
+use nexus_kernel::{Ambient, Digest, Failure, FailureKind, Language, Timestamp};
 
 /// What composing needs.
 pub struct Deps {
     ambient: Ambient,
     table: Arc<dyn Table>,
-    copywriter: Arc<dyn Copywriter>,
+    copywriters: Choice<CopyProvider, dyn Copywriter>,
     translate: Sender,
 }
 
@@ -40,7 +41,7 @@ impl<P: EnginePlatform + ?Sized> Wire<P> for Compose {
         Ok(Deps {
             ambient: platform.ambient(),
             table: platform.table(Access::Write),
-            copywriter: platform.copywriter(),
+            copywriters: platform.copywriters(),
             translate: platform.sender(Hop::Translate, translate),
         })
     }
@@ -71,21 +72,9 @@ impl QueueFunction for Compose {
             return Ok(());
         };
 
-        let engine = deps.copywriter.engine();
-        let question = cache::question(&engine, &brief);
         let mut ops = Vec::new();
-        let written = match cache::find::<Written>(table, scope, question, at.now).await? {
-            Some(written) => written,
-            None => {
-                let written = deps.copywriter.write(&brief).await?;
-                for copy in std::iter::once(&written.copy).chain(&written.paired) {
-                    limits::check(copy, &brief.networks)?;
-                }
-                let expires = at.now.saturating_add(settings.cache_age()).unwrap_or(Timestamp::MAX);
-                ops.push(cache::keep(scope, question, &written, expires));
-                written
-            }
-        };
+        let (written, engine) =
+            self.write(scope, &mut draft.record, &settings, &brief, at, &mut ops).await?;
         let words = Words { copy: written.copy, engine, rough: false };
         draft.record.words.insert(Language::En, words);
         draft.record.paired = written.paired;
@@ -95,6 +84,60 @@ impl QueueFunction for Compose {
 }
 
 impl Compose {
+    /// The words by the engine that the tenant chose, and by the house's own where that one is not here or declines.
+    async fn write(
+        &self,
+        scope: &Scope,
+        draft: &mut Draft,
+        settings: &Settings,
+        brief: &Brief,
+        at: &Invocation,
+        ops: &mut Vec<Op>,
+    ) -> Result<(Written, String), Failure> {
+        let copywriters = &self.0.copywriters;
+        let chosen = copywriters.chosen(settings.providers.copy);
+        let house = copywriters.named(CopyProvider::Template);
+        if let Some(copywriter) = chosen {
+            match self.ask(scope, &**copywriter, settings, brief, at, ops).await {
+                Ok(written) => return Ok((written, copywriter.engine())),
+                Err(failure) if house.is_some_and(|h| !Arc::ptr_eq(h, copywriter)) => {
+                    let why = declined(failure)?;
+                    draft.note("copy_declined", format!("{why} {BY_TEMPLATE}"));
+                }
+                Err(failure) => return Err(failure),
+            }
+        } else if let Some(name) = settings.providers.copy {
+            let missing = format!("`{}` is not set up here. {BY_TEMPLATE}", name.name());
+            draft.note("copy_not_set_up", missing);
+        }
+        let house = house.unwrap_or_else(|| copywriters.usual());
+        Ok((self.ask(scope, &**house, settings, brief, at, ops).await?, house.engine()))
+    }
+
+    /// One engine's words, asked for once as long as results of paid steps are kept.
+    async fn ask(
+        &self,
+        scope: &Scope,
+        copywriter: &dyn Copywriter,
+        settings: &Settings,
+        brief: &Brief,
+        at: &Invocation,
+        ops: &mut Vec<Op>,
+    ) -> Result<Written, Failure> {
+        let table = &*self.0.table;
+        let question = cache::question(&copywriter.engine(), brief);
+        if let Some(written) = cache::find::<Written>(table, scope, question, at.now).await? {
+            return Ok(written);
+        }
+        let written = copywriter.write(&at.on_behalf_of(scope), brief).await?;
+        for copy in std::iter::once(&written.copy).chain(&written.paired) {
+            limits::check(copy, &brief.networks)?;
+        }
+        let expires = at.now.saturating_add(settings.cache_age()).unwrap_or(Timestamp::MAX);
+        ops.push(cache::keep(scope, question, &written, expires));
+        Ok(written)
+    }
+
     /// What the words are to be about; `None` where the medium is gone, and with it the draft.
     async fn brief(
         &self,
@@ -146,5 +189,16 @@ impl Compose {
             brand_terms: settings.brand_terms.clone(),
             seed,
         }))
+    }
+}
+
+/// What a draft says of words that come from templates instead.
+const BY_TEMPLATE: &str = "These words are from templates: read them closely.";
+
+/// Why an engine declines; any other failure is one, and the message comes again.
+fn declined(failure: Failure) -> Result<String, Failure> {
+    match failure.kind() {
+        FailureKind::Invalid | FailureKind::Denied => Ok(failure.public().to_owned()),
+        _ => Err(failure),
     }
 }

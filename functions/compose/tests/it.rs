@@ -9,10 +9,11 @@ use nexus_compose::Compose;
 use nexus_core::{Envelope, Scope};
 use nexus_engine::account::{Account, Settings};
 use nexus_engine::hops::Step;
+use nexus_engine::providers::{CopyProvider, Providers};
 use nexus_engine::publishing::Network;
 use nexus_engine::{Draft, EnginePlatform, Hop, Stage};
 use nexus_handler::{Batch, Entry, ErasedFunction};
-use nexus_kernel::Language;
+use nexus_kernel::{Failure, Language};
 use nexus_testkit::{MemoryPlatform, build, people};
 use serde_json::{Value, json};
 
@@ -155,4 +156,48 @@ async fn a_medium_that_is_gone_ends_its_draft() {
     house.platform.put(&scope(), &gone).await;
     assert!(house.deliver(&gone).await);
     assert_eq!((house.asked(), house.passed_on()), (0, 0));
+}
+
+fn choosing(copy: CopyProvider) -> Settings {
+    let providers = Providers { copy: Some(copy), ..Providers::default() };
+    Settings { providers, ..Settings::default() }
+}
+
+/// Who wrote the words of a draft, and which notes it carries.
+async fn written(house: &House, draft: &Draft) -> (String, Vec<String>) {
+    let draft = house.composed(draft).await;
+    let notes = draft.notes.into_iter().filter(|n| n.code != "no_account").map(|n| n.text);
+    (draft.words[&Language::En].engine.clone(), notes.collect())
+}
+
+#[tokio::test]
+async fn the_tenant_chooses_who_writes_and_nobody_else_is_asked() {
+    let house = House::new();
+    let draft = house.waiting().await;
+    house.platform.put(&scope(), &choosing(CopyProvider::Gemini)).await;
+    assert_eq!(written(&house, &draft).await, ("gemini".into(), vec![]));
+    assert_eq!((house.asked(), house.platform.gemini.calls.all().len()), (0, 1));
+}
+
+#[tokio::test]
+async fn an_engine_that_declines_leaves_the_words_to_the_templates_and_says_why() {
+    for failure in [Failure::invalid("Declined: safety."), Failure::denied("The cap is reached.")] {
+        let house = House::new();
+        let draft = house.waiting().await;
+        house.platform.put(&scope(), &choosing(CopyProvider::Gemini)).await;
+        let said = format!("{} These words are from templates: read them closely.", failure.public());
+        house.platform.gemini.fail(failure);
+        assert_eq!(written(&house, &draft).await, ("fake copywriter".into(), vec![said]));
+    }
+}
+
+#[tokio::test]
+async fn an_engine_that_is_busy_is_asked_again_and_nobody_in_its_place() {
+    let house = House::new();
+    let draft = house.waiting().await;
+    house.platform.put(&scope(), &choosing(CopyProvider::Gemini)).await;
+    house.platform.gemini.fail(Failure::unavailable("It does not answer now."));
+    assert!(!house.deliver(&draft).await);
+    assert_eq!((house.asked(), house.passed_on()), (0, 0));
+    assert_eq!(written(&house, &draft).await, ("gemini".into(), vec![]));
 }

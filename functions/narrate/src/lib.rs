@@ -10,17 +10,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexus_core::{Blobs, Op, Scope, Sender, Table};
+use nexus_core::{Blobs, Op, Scope, Sender, Table, records};
+use nexus_engine::account::{Settings, settings_key};
 use nexus_engine::draft::Draft;
 use nexus_engine::hops::Step;
 use nexus_engine::line::{self, Turn};
 use nexus_engine::media::NamedBlob;
 use nexus_engine::narration::{Cue, Narration, Speech, sentences};
 use nexus_engine::platform::{Access, Area};
-use nexus_engine::{EnginePlatform, Hop, Stage, blob_names};
+use nexus_engine::providers::{Choice, SpeechProvider};
+use nexus_engine::{EnginePlatform, Hop, Stage, blob_names, cache};
 use nexus_handler::{Env, Enveloped, Invocation, QueueFunction, SettingsError, Wire};
-use nexus_kernel::{Ambient, Failure, Language};
+use nexus_kernel::{Ambient, Failure, FailureKind, Language, Timestamp};
 use nexus_media::av::{AvError, Ffmpeg, Segment};
+use serde::{Deserialize, Serialize};
 
 /// The loudness of a narration, LUFS (EBU R 128); what came out is within 1 LU of it.
 const LOUDNESS: f64 = -16.0;
@@ -30,13 +33,15 @@ const SAMPLE_RATE: u32 = 48_000;
 const PAUSE: Duration = Duration::from_millis(320);
 /// What remains of the time for storing.
 const MARGIN: Duration = Duration::from_secs(5);
+/// The most bytes of a sentence's sound that are kept: in base64 it still fits a row.
+const MOST_KEPT: usize = 250_000;
 
 /// What narrating needs.
 pub struct Deps {
     ambient: Ambient,
     table: Arc<dyn Table>,
     blobs: Arc<dyn Blobs>,
-    speech: Arc<dyn Speech>,
+    voices: Choice<SpeechProvider, dyn Speech>,
     ffmpeg: Option<Ffmpeg>,
     scratch: PathBuf,
     animate: Sender,
@@ -56,7 +61,7 @@ impl<P: EnginePlatform + ?Sized> Wire<P> for Narrate {
             ambient: platform.ambient(),
             table: platform.table(Access::Write),
             blobs: platform.blobs(&[(Area::Made, Access::Write)]),
-            speech: platform.speech(),
+            voices: platform.voices(),
             ffmpeg: env.get("FFMPEG").and_then(|p| Ffmpeg::locate(Some(p.as_ref()), &[])),
             scratch: env.get("SCRATCH").unwrap_or("/tmp").into(),
             animate: platform.sender(Hop::Animate, animate),
@@ -82,13 +87,15 @@ impl QueueFunction for Narrate {
             Turn::PassOn => return line::pass_on_again(envelope, id, &deps.animate).await,
             Turn::Over => return Ok(()),
         };
+        let settings = records::load::<Settings>(table, &settings_key(scope), at.now).await?;
+        let settings = settings.map(|s| s.record).unwrap_or_default();
         let mut ops: Vec<Op> = Vec::new();
         let languages: Vec<Language> = draft.record.words.keys().copied().collect();
         for language in languages {
             if draft.record.narrations.contains_key(&language) {
                 continue;
             }
-            if let Some(narration) = self.narrate(scope, &mut draft.record, language, at).await? {
+            if let Some(narration) = self.narrate(scope, &mut draft.record, &settings, language, at).await? {
                 ops.push(blob_names::name(scope, &narration.track.key, &id));
                 draft.record.narrations.insert(language, narration);
             }
@@ -104,14 +111,11 @@ impl Narrate {
         &self,
         scope: &Scope,
         draft: &mut Draft,
+        settings: &Settings,
         language: Language,
         at: &Invocation,
     ) -> Result<Option<Narration>, Failure> {
         let Self(deps) = self;
-        let Some(engine) = deps.speech.engine(language) else {
-            draft.note(&format!("no_speech_{language}"), deps.speech.absence(language));
-            return Ok(None);
-        };
         let Some(ffmpeg) = &deps.ffmpeg else {
             draft.note(
                 "no_ffmpeg",
@@ -120,26 +124,27 @@ impl Narrate {
             return Ok(None);
         };
         let script = draft.words.get(&language).map(|w| w.copy.script.clone()).unwrap_or_default();
-        let folder = tempfile::tempdir_in(&deps.scratch).map_err(no_room)?;
-
-        let (mut segments, mut spoken) = (Vec::new(), Vec::new());
-        for sentence in &script {
-            let text = sentences::speakable(sentence);
-            if text.trim().is_empty() {
-                continue;
-            }
-            let sound = deps.speech.say(language, &text).await?;
-            let path = folder.path().join(format!("{}.{}", segments.len(), sound.extension));
-            tokio::fs::write(&path, &sound.audio).await.map_err(no_room)?;
-            segments.push(Segment { path, gap_after: PAUSE });
-            spoken.push(sentence.clone());
-        }
-        if segments.is_empty() {
+        let sentences: Vec<(String, String)> =
+            script.iter().map(|s| (s.clone(), sentences::speakable(s))).collect();
+        let sentences = Vec::from_iter(sentences.into_iter().filter(|(_, s)| !s.trim().is_empty()));
+        if sentences.is_empty() {
             draft.note(
                 &format!("nothing_to_say_{language}"),
                 "The script holds nothing that could be spoken.",
             );
             return Ok(None);
+        }
+        let Some((engine, sounds)) =
+            self.speak(scope, draft, settings, language, &sentences, at).await?
+        else {
+            return Ok(None);
+        };
+        let folder = tempfile::tempdir_in(&deps.scratch).map_err(no_room)?;
+        let mut segments = Vec::new();
+        for sound in sounds {
+            let path = folder.path().join(format!("{}.{}", segments.len(), sound.extension));
+            tokio::fs::write(&path, &sound.audio).await.map_err(no_room)?;
+            segments.push(Segment { path, gap_after: PAUSE });
         }
         let ffmpeg = ffmpeg.within(at.time_left().saturating_sub(MARGIN));
         let (joined_wav, track_m4a) =
@@ -151,9 +156,9 @@ impl Narrate {
             .map_err(sound_failed)?;
 
         let millis = |d: Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
-        let cues = spoken.into_iter().zip(&joined.spans);
+        let cues = sentences.into_iter().zip(&joined.spans);
         let cues =
-            cues.map(|(text, s)| Cue { text, start_ms: millis(s.start), end_ms: millis(s.end) });
+            cues.map(|((text, _), s)| Cue { text, start_ms: millis(s.start), end_ms: millis(s.end) });
         let key = scope
             .blob(Area::Made.name(), &format!("{}/{}-{language}.m4a", draft.id, draft.revision));
         let facts = deps.blobs.put_file(&key, &track_m4a, "audio/mp4").await?;
@@ -169,6 +174,109 @@ impl Narrate {
             cues: cues.collect(),
             engine,
         }))
+    }
+}
+
+impl Narrate {
+    /// Every sentence by the first of the tenant's voices that has this language and does not decline: one voice
+    /// speaks the whole track. Nobody is asked whom the tenant did not choose (N28). `None`, with notes on the draft,
+    /// where none speaks.
+    async fn speak(
+        &self,
+        scope: &Scope,
+        draft: &mut Draft,
+        settings: &Settings,
+        language: Language,
+        sentences: &[(String, String)],
+        at: &Invocation,
+    ) -> Result<Option<(String, Vec<KeptSound>)>, Failure> {
+        let voices = &self.0.voices;
+        let chosen: &[SpeechProvider] = match settings.providers.speech.as_slice() {
+            [] => &[SpeechProvider::House],
+            chosen => chosen,
+        };
+        let code = format!("no_speech_{language}");
+        let mut why = Vec::new();
+        for name in chosen {
+            let Some(speech) = voices.named(*name) else {
+                why.push(format!("`{}` is not set up here.", name.name()));
+                continue;
+            };
+            let Some(engine) = speech.engine(language) else {
+                why.push(speech.absence(language));
+                continue;
+            };
+            match self.say_all(scope, &**speech, settings, language, sentences, at).await {
+                Ok(sounds) if why.is_empty() => return Ok(Some((engine, sounds))),
+                Ok(sounds) => {
+                    draft.note(&format!("other_voice_{language}"), why.join(" "));
+                    return Ok(Some((engine, sounds)));
+                }
+                Err(failure)
+                    if matches!(failure.kind(), FailureKind::Invalid | FailureKind::Denied) =>
+                {
+                    why.push(format!("{engine}: {}", failure.public()));
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+        draft.note(&code, why.join(" "));
+        Ok(None)
+    }
+
+    /// Every sentence by this voice. What costs money is kept as soon as it is spoken, so that a repetition of this
+    /// step pays for nothing twice.
+    async fn say_all(
+        &self,
+        scope: &Scope,
+        speech: &dyn Speech,
+        settings: &Settings,
+        language: Language,
+        sentences: &[(String, String)],
+        at: &Invocation,
+    ) -> Result<Vec<KeptSound>, Failure> {
+        let table = &*self.0.table;
+        let engine = speech.engine(language).unwrap_or_default();
+        let expires = at.now.saturating_add(settings.cache_age()).unwrap_or(Timestamp::MAX);
+        let mut sounds = Vec::new();
+        for (_, text) in sentences {
+            let question = cache::question(&engine, &(language, text));
+            if speech.is_paid()
+                && let Some(kept) = cache::find::<KeptSound>(table, scope, question, at.now).await?
+            {
+                sounds.push(kept);
+                continue;
+            }
+            let spoken = speech.say(&at.on_behalf_of(scope), language, text).await?;
+            let sound = KeptSound { audio: spoken.audio.to_vec(), extension: spoken.extension.into() };
+            if speech.is_paid() && sound.audio.len() <= MOST_KEPT {
+                table.commit(vec![cache::keep(scope, question, &sound, expires)], None).await?;
+            }
+            sounds.push(sound);
+        }
+        Ok(sounds)
+    }
+}
+
+/// A sentence's sound as it is kept for a repetition.
+#[derive(Serialize, Deserialize)]
+struct KeptSound {
+    #[serde(with = "base64_text")]
+    audio: Vec<u8>,
+    extension: String,
+}
+
+mod base64_text {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(&STANDARD.encode(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<u8>, D::Error> {
+        STANDARD.decode(String::deserialize(d)?).map_err(serde::de::Error::custom)
     }
 }
 

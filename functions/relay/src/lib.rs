@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use nexus_core::effect::Effect;
+use nexus_core::effect::{self, EffectId, Payload};
 use nexus_core::outbox::Outgoing;
 use nexus_core::queues::Message;
 use nexus_core::sweep::DueKind;
 use nexus_core::table::Page;
-use nexus_core::{Envelope, Product, Sender, Sweep, Table, records};
+use nexus_core::{Envelope, Item, Key, Product, RecordKind, Scope, Sender, Sweep, Table, records};
+use nexus_engine::footage::purchase::Purchase;
 use nexus_engine::hops::Publish;
 use nexus_engine::platform::Access;
 use nexus_engine::publishing::PostPlan;
@@ -43,7 +44,7 @@ pub struct Relay(Deps);
 pub struct Relayed {
     /// Messages sent from the outbox.
     pub messages: u64,
-    /// Effects woken.
+    /// Effects woken, and jobs that came of them.
     pub effects: u64,
     /// Rows that could not be dealt with this time.
     pub failed: u64,
@@ -93,9 +94,9 @@ impl Relay {
             let mut page = Page::first(PAGE);
             loop {
                 let slice = self.0.table.query(&query, &page).await?;
-                for entry in &slice.items {
-                    // The index may be late: the row itself tells whether the message still stands.
-                    let Some(item) = self.0.table.get(&entry.key).await? else { continue };
+                let keys: Vec<Key> = slice.items.into_iter().map(|entry| entry.key).collect();
+                // The index may be late: the rows themselves tell which messages still stand.
+                for item in self.0.table.get_many(&keys).await?.into_iter().flatten() {
                     let sent = match (sweep.scope_of(&item.key), records::read::<Outgoing>(&item)) {
                         (Some(scope), Ok(row)) => {
                             match Hop::parse(&row.record.hop).and_then(|h| self.0.hops.get(&h)) {
@@ -126,18 +127,15 @@ impl Relay {
         at: &Invocation,
         done: &mut Relayed,
     ) -> Result<(), Failure> {
-        let Some(publish) = self.0.hops.get(&Hop::Publish) else { return Ok(()) };
         let until = at.now.saturating_add(AHEAD).unwrap_or(at.now);
         for shard in 0..kind.shards() {
             let query = kind.query(shard, until);
             let mut page = Page::first(PAGE);
             loop {
                 let slice = self.0.table.query(&query, &page).await?;
-                let mut messages = Vec::new();
+                let mut messages: BTreeMap<Hop, Vec<Message>> = BTreeMap::new();
                 for entry in &slice.items {
-                    let (Some(scope), Ok(effect)) =
-                        (sweep.scope_of(&entry.key), records::read::<Effect<PostPlan>>(entry))
-                    else {
+                    let Some((scope, hop, effect)) = woken(sweep, entry) else {
                         done.failed += 1;
                         continue;
                     };
@@ -146,19 +144,16 @@ impl Relay {
                         .as_ref()
                         .and_then(|d| d.sort.split('#').next()?.parse::<i64>().ok());
                     let wait = due.unwrap_or(0).saturating_sub(at.now.as_millisecond()).max(0);
-                    messages.push(Message {
-                        body: Envelope::seal(
-                            &scope,
-                            &at.trace,
-                            &Publish { effect: effect.record.id },
-                        )?,
-                        group: scope.owner().to_string(),
-                        delay: Duration::from_millis(wait.unsigned_abs()),
-                    });
+                    // The messages of all hops that effects take say the same.
+                    let body = Envelope::seal(&scope, &at.trace, &Publish { effect })?;
+                    let group = scope.owner().to_string();
+                    let delay = Duration::from_millis(wait.unsigned_abs());
+                    messages.entry(hop).or_default().push(Message { body, group, delay });
                 }
-                done.effects += messages.len() as u64;
-                if !messages.is_empty() {
-                    publish.send(messages).await?;
+                for (hop, messages) in messages {
+                    let Some(sender) = self.0.hops.get(&hop) else { continue };
+                    done.effects += messages.len() as u64;
+                    sender.send(messages).await?;
                 }
                 match slice.next {
                     Some(next) => page = Page::after(PAGE, Some(next)),
@@ -168,4 +163,20 @@ impl Relay {
         }
         Ok(())
     }
+}
+
+/// Whose a due row is, which function looks at it, and which effect it belongs to. The row itself is not read: that is
+/// the function's matter, which claims it.
+fn woken(sweep: Sweep, row: &Item) -> Option<(Scope, Hop, EffectId)> {
+    let hop = match row.kind {
+        RecordKind::Effect => match effect::sort_of(row)? {
+            PostPlan::SORT => Hop::Publish,
+            Purchase::SORT => Hop::Footage,
+            _ => return None,
+        },
+        // A job whose own message was lost.
+        RecordKind::FootageJob => Hop::Footage,
+        _ => return None,
+    };
+    Some((sweep.scope_of(&row.key)?, hop, EffectId::parse(row.key.sk()).ok()?))
 }

@@ -16,7 +16,8 @@ use nexus_core::{
     Approver, Envelope, Op, QueueAddress, Queues, Record, RecordKind, Scope, Table, records,
 };
 use nexus_engine::account::Settings;
-use nexus_engine::hops::{Publish as Due, Step};
+use nexus_engine::footage::purchase::{FootageJob, JobState};
+use nexus_engine::hops::{Footage, Publish as Due, Step};
 use nexus_engine::publishing::{PostPlan, propose};
 use nexus_engine::{DraftId, EnginePlatform, Hop};
 use nexus_handler::{Batch, Entry, ErasedFunction};
@@ -130,10 +131,10 @@ async fn what_stands_in_the_outbox_is_left_to_its_own_sender_for_a_minute_and_th
     }
     house.platform.advance(PATIENCE - MILLI);
     assert_eq!(house.run().await, (0, 0, 0));
-    assert_eq!(house.outbox().await, 6);
+    assert_eq!(house.outbox().await, Hop::ALL.len());
 
     house.platform.advance(MILLI);
-    assert_eq!(house.run().await, (6, 0, 0));
+    assert_eq!(house.run().await, (Hop::ALL.len() as u64, 0, 0));
     assert_eq!(house.outbox().await, 0);
     for (number, hop) in (0..).zip(Hop::ALL) {
         assert_eq!(house.drafts(hop), [(scope(1), draft(number))], "{}", hop.name());
@@ -279,6 +280,41 @@ async fn posts_without_an_outcome_are_woken_when_their_holders_time_or_their_wai
     assert_eq!((depth.visible, depth.delayed), (1, 1));
     house.platform.advance(secs(15));
     assert_eq!(house.depth().await.visible, 2);
+}
+
+#[tokio::test]
+async fn n29_a_purchase_is_woken_for_footage_and_its_job_where_a_message_of_it_was_lost() {
+    let house = House::new();
+    let (scope, now) = (scope(1), house.platform.now());
+    let (medium, draft) = build::finished(&house.platform, &scope, build::media_id(1)).await;
+    let purchase = build::purchase(&medium, &draft, now);
+    let (id, digest) = (EffectId::derived(&["purchase"]), purchase.digest());
+    let mut job = FootageJob::ordered(id, &purchase, now);
+    let mut effect = Effect::proposed(id, purchase, "usr", now);
+    house.platform.put(&scope, &effect).await;
+    assert_eq!(house.run().await, (0, 0, 0), "nobody approved it");
+
+    let person = people::caller(&people::approver(people::tenant(1)));
+    approval::approve(&mut effect, Approver::of(&person).unwrap(), digest, now).unwrap();
+    house.platform.put(&scope, &effect).await;
+    house.platform.put(&scope, &job).await;
+    assert_eq!(house.run().await, (0, 1, 0));
+    let woken = house.platform.letters::<Footage>(Hop::Footage);
+    assert_eq!(woken, [(scope, Footage { effect: id })]);
+
+    effect.cancel("usr", "called off", now).unwrap();
+    house.platform.put(&scope, &effect).await;
+    house.platform.advance(secs(119));
+    assert_eq!(house.run().await, (0, 0, 0), "its own message may still be on its way");
+    house.platform.advance(secs(181));
+    assert_eq!(house.run().await, (0, 1, 0));
+    let woken = house.platform.letters::<Footage>(Hop::Footage);
+    assert_eq!(woken, [(scope, Footage { effect: id }); 2]);
+    assert!(house.platform.waiting(Hop::Publish).is_empty());
+
+    job.rests_as(JobState::Cancelled { why: "Nothing was bought.".into() });
+    house.platform.put(&scope, &job).await;
+    assert_eq!(house.run().await, (0, 0, 0));
 }
 
 #[tokio::test]

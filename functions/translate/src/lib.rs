@@ -154,7 +154,7 @@ impl Translate {
             }
             Err(why) => {
                 let instead = if paired.is_some() {
-                    "the paired template text stands instead"
+                    "the copywriter's own Spanish stands instead"
                 } else {
                     "there is no Spanish text"
                 };

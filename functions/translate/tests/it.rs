@@ -10,9 +10,11 @@ use nexus_core::{Blobs, Envelope, QueueAddress, RecordKind, Scope, Sender, Table
 use nexus_engine::account::Settings;
 use nexus_engine::copy::{Copy, Copywriter};
 use nexus_engine::draft::Words;
+use nexus_engine::footage::FootageMaker;
 use nexus_engine::hops::Step;
 use nexus_engine::narration::Speech;
 use nexus_engine::platform::{Access, Area};
+use nexus_engine::providers::{Choice, CopyProvider, SpeechProvider};
 use nexus_engine::publishing::{Network, Publisher};
 use nexus_engine::tagging::Labeller;
 use nexus_engine::translation::Translator;
@@ -104,20 +106,24 @@ impl EnginePlatform for With {
         EnginePlatform::labeller(&self.0)
     }
 
-    fn copywriter(&self) -> Arc<dyn Copywriter> {
-        EnginePlatform::copywriter(&self.0)
+    fn copywriters(&self) -> Choice<CopyProvider, dyn Copywriter> {
+        self.0.copywriters()
     }
 
     fn translator(&self) -> Option<Arc<dyn Translator>> {
         self.1.as_ref().map(|t| Arc::clone(t) as _)
     }
 
-    fn speech(&self) -> Arc<dyn Speech> {
-        EnginePlatform::speech(&self.0)
+    fn voices(&self) -> Choice<SpeechProvider, dyn Speech> {
+        self.0.voices()
     }
 
     fn publishers(&self) -> Vec<Arc<dyn Publisher>> {
         self.0.publishers()
+    }
+
+    fn footage_makers(&self) -> Vec<Arc<dyn FootageMaker>> {
+        self.0.footage_makers()
     }
 }
 

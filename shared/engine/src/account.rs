@@ -6,6 +6,7 @@ use nexus_core::{Key, Record, RecordKind, Scope};
 use nexus_kernel::{Failure, FieldProblem, Language, Pii};
 use serde::{Deserialize, Serialize};
 
+use crate::providers::Providers;
 use crate::publishing::Network;
 
 /// What is kept of an account: these five and nothing else (N2).
@@ -94,6 +95,8 @@ pub struct Settings {
     pub cache_hours: u32,
     /// The tenant's time zone, an IANA name.
     pub time_zone: String,
+    /// Which engine does what.
+    pub providers: Providers,
 }
 
 impl Default for Settings {
@@ -104,6 +107,7 @@ impl Default for Settings {
             brand_terms: Vec::new(),
             cache_hours: u32::try_from(CACHE_AGE.as_hours()).unwrap_or(24),
             time_zone: "UTC".into(),
+            providers: Providers::default(),
         }
     }
 }
@@ -140,6 +144,9 @@ impl Settings {
         }
         if twice(self.networks.iter().map(|n| n.name()).collect()) {
             refuse("networks", "name each once");
+        }
+        if twice(self.providers.speech.iter().map(|p| p.name()).collect()) {
+            refuse("providers.speech", "name each once");
         }
         if self.networks.is_empty() {
             refuse("networks", "name at least one, for example `feed`");

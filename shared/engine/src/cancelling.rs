@@ -1,7 +1,6 @@
 //! A person calls one post off.
 
 use nexus_core::effect::{self, Effect, EffectId, State};
-use nexus_core::records;
 use nexus_kernel::Failure;
 
 use crate::desk::{Desk, TRIES};
@@ -12,10 +11,9 @@ use crate::publishing::PostPlan;
 /// # Errors
 /// There is no such post; it is being sent, was sent, or its life is over.
 pub async fn cancel(desk: &Desk<'_>, id: EffectId) -> Result<Effect<PostPlan>, Failure> {
-    let key = effect::key(desk.scope, id);
     for _ in 0..TRIES {
         let now = desk.now();
-        let post = records::load::<Effect<PostPlan>>(desk.table, &key, now).await?;
+        let post = effect::load::<PostPlan>(desk.table, desk.scope, id).await?;
         let mut post = post.ok_or_else(|| Failure::not_found("post"))?;
         if post.record.state() == State::Cancelled {
             return Ok(post.record);

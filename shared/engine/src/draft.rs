@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue::ProductId;
 use crate::copy::Copy;
 use crate::film::Film;
+use crate::footage::purchase::Footage;
 use crate::media::{MediaId, NamedBlob};
 use crate::narration::Narration;
 use crate::tagging::{Labels, ProductMatch};
@@ -120,6 +121,12 @@ pub struct Draft {
     pub paired: Option<Copy>,
     /// The voices by language.
     pub narrations: BTreeMap<Language, Narration>,
+    /// Footage that was bought for it, oldest first.
+    #[serde(default)]
+    pub footage: Vec<Footage>,
+    /// Every purchase of footage that was ever asked for, whatever became of it.
+    #[serde(default)]
+    pub purchases: Vec<EffectId>,
     /// The videos by language.
     pub films: BTreeMap<Language, Film>,
     /// What a person should know.
@@ -172,6 +179,8 @@ impl Draft {
             words: BTreeMap::new(),
             paired: None,
             narrations: BTreeMap::new(),
+            footage: Vec::new(),
+            purchases: Vec::new(),
             films: BTreeMap::new(),
             notes: Vec::new(),
             posts: Vec::new(),
@@ -187,6 +196,7 @@ impl Draft {
     /// All blobs that the record names.
     pub fn blobs(&self) -> impl Iterator<Item = &NamedBlob> {
         let tracks = self.narrations.values().map(|n| &n.track);
-        tracks.chain(self.films.values().flat_map(|f| [&f.video, &f.poster]))
+        let films = self.films.values().flat_map(|f| [&f.video, &f.poster]);
+        tracks.chain(self.footage.iter().map(|f| &f.video)).chain(films)
     }
 }

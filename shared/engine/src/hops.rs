@@ -20,12 +20,21 @@ pub enum Hop {
     Animate,
     /// To `publish`.
     Publish,
+    /// To `footage`.
+    Footage,
 }
 
 impl Hop {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Tag, Self::Compose, Self::Translate, Self::Narrate, Self::Animate, Self::Publish];
+    pub const ALL: [Self; 7] = [
+        Self::Tag,
+        Self::Compose,
+        Self::Translate,
+        Self::Narrate,
+        Self::Animate,
+        Self::Publish,
+        Self::Footage,
+    ];
 
     /// The function that reads the queue; also the word in the outbox.
     pub const fn name(self) -> &'static str {
@@ -36,6 +45,7 @@ impl Hop {
             Self::Narrate => "narrate",
             Self::Animate => "animate",
             Self::Publish => "publish",
+            Self::Footage => "footage",
         }
     }
 
@@ -48,6 +58,7 @@ impl Hop {
             Self::Narrate => "NARRATE_QUEUE",
             Self::Animate => "ANIMATE_QUEUE",
             Self::Publish => "PUBLISH_QUEUE",
+            Self::Footage => "FOOTAGE_QUEUE",
         }
     }
 
@@ -57,7 +68,7 @@ impl Hop {
     }
 }
 
-/// The message of every hop but the last: which draft is next.
+/// The message of every step of the line: which draft is next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// Which draft.
@@ -67,6 +78,13 @@ pub struct Step {
 /// The message to `publish`: which effect may be due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Publish {
+    /// Which effect.
+    pub effect: EffectId,
+}
+
+/// The message to `footage`: which purchase may be due, or its job at the vendor to be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Footage {
     /// Which effect.
     pub effect: EffectId,
 }

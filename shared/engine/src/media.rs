@@ -98,6 +98,17 @@ pub struct MediaFacts {
     pub description: Option<String>,
 }
 
+/// An upload in parts that was begun for a medium: what joining or dropping it takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BegunUpload {
+    /// Its name at the blob store.
+    pub id: String,
+    /// MIME type, as it was announced.
+    pub content_type: String,
+    /// Bytes of all parts together, as announced.
+    pub size: u64,
+}
+
 /// An uploaded medium.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Media {
@@ -110,6 +121,9 @@ pub struct Media {
     pub state: MediaState,
     /// Where the browser puts the bytes.
     pub upload: BlobKey,
+    /// The upload in parts, where it comes in parts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun: Option<BegunUpload>,
     /// The line of business it belongs to.
     pub vertical: String,
     /// The product it shows, where the uploader said so.
@@ -175,6 +189,7 @@ impl Media {
             created: now,
             state: MediaState::AwaitingUpload,
             upload: upload_key(scope, id, announced),
+            begun: None,
             vertical,
             product,
             class: None,

@@ -7,8 +7,10 @@ use nexus_core::{Blobs, Gauge, QueueAddress, Sender, Table};
 use nexus_kernel::Ambient;
 
 use crate::copy::Copywriter;
+use crate::footage::FootageMaker;
 use crate::hops::Hop;
 use crate::narration::Speech;
+use crate::providers::{Choice, CopyProvider, SpeechProvider};
 use crate::publishing::Publisher;
 use crate::tagging::Labeller;
 use crate::translation::Translator;
@@ -68,14 +70,17 @@ pub trait EnginePlatform {
     fn labeller(&self) -> Arc<dyn Labeller>;
 
     /// Who writes words.
-    fn copywriter(&self) -> Arc<dyn Copywriter>;
+    fn copywriters(&self) -> Choice<CopyProvider, dyn Copywriter>;
 
     /// Who translates, if anybody.
     fn translator(&self) -> Option<Arc<dyn Translator>>;
 
     /// Who speaks.
-    fn speech(&self) -> Arc<dyn Speech>;
+    fn voices(&self) -> Choice<SpeechProvider, dyn Speech>;
 
     /// Who carries posts to networks.
     fn publishers(&self) -> Vec<Arc<dyn Publisher>>;
+
+    /// Who makes footage for money, the suite's usual one first; may be nobody.
+    fn footage_makers(&self) -> Vec<Arc<dyn FootageMaker>>;
 }

@@ -20,8 +20,18 @@ use serde::{Deserialize, Serialize};
 use crate::blob_names;
 use crate::desk::{Desk, TRIES};
 use crate::draft::{Draft, draft_key};
-use crate::media::{ContentHash, Media, MediaId, content_key, media_key};
+use crate::footage::buying;
+use crate::media::{ContentHash, Media, MediaId, MediaState, content_key, media_key};
 use crate::publishing::PostPlan;
+
+/// An upload in parts that nobody joined.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnjoinedUpload {
+    /// Where it would have stood.
+    pub key: BlobKey,
+    /// Its name at the blob store.
+    pub id: String,
+}
 
 /// Blobs that a removal left to be deleted. The row goes once they are gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +42,9 @@ pub struct Removal {
     pub since: Timestamp,
     /// What is to be deleted.
     pub blobs: Vec<BlobKey>,
+    /// The parts of its upload, where it came in parts and was not looked at yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unjoined: Option<UnjoinedUpload>,
 }
 
 impl Record for Removal {
@@ -76,6 +89,10 @@ pub async fn finish(
     scope: &Scope,
     removal: &Removal,
 ) -> Result<u64, Failure> {
+    // First, so that nothing is joined any more when the upload's own blob is deleted.
+    if let Some(UnjoinedUpload { key, id }) = &removal.unjoined {
+        blobs.drop_parts(key, id).await?;
+    }
     let mut deleted = 0;
     for blob in &removal.blobs {
         deleted += u64::from(blobs.delete(blob).await?);
@@ -104,6 +121,7 @@ async fn plan(desk: &Desk<'_>, id: MediaId) -> Result<(Removal, Vec<Op>), Failur
     if let Some(draft) = media.record.draft
         && let Some(draft) = records::load::<Draft>(table, &draft_key(scope, draft), now).await?
     {
+        ops.extend(buying::withdraw(desk, &draft.record, "its medium was removed").await?);
         for post in &draft.record.posts {
             ops.extend(call_off(desk, effect::key(scope, *post), now).await?);
         }
@@ -112,8 +130,11 @@ async fn plan(desk: &Desk<'_>, id: MediaId) -> Result<(Removal, Vec<Op>), Failur
     }
     ops.extend(blobs.iter().map(|blob| blob_names::forget(scope, blob)));
     // The upload has no name: no row ever names it.
-    blobs.insert(media.record.upload);
-    let removal = Removal { media: id, since: now, blobs: blobs.into_iter().collect() };
+    let Media { upload: key, begun, state, .. } = media.record;
+    blobs.insert(key.clone());
+    let begun = begun.filter(|_| state == MediaState::AwaitingUpload);
+    let unjoined = begun.map(|begun| UnjoinedUpload { key, id: begun.id });
+    let removal = Removal { media: id, since: now, blobs: blobs.into_iter().collect(), unjoined };
     ops.push(records::write(scope, &removal));
     Ok((removal, ops))
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use nexus_core::{CallContext, Scope};
 use nexus_kernel::{Failure, Timestamp};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -40,6 +41,11 @@ impl Invocation {
     pub fn lease(&self) -> Timestamp {
         let left = jiff::SignedDuration::try_from(self.time_left()).unwrap_or_default();
         self.now.saturating_add(left).unwrap_or(Timestamp::MAX)
+    }
+
+    /// What a call that may leave the house is given: for whom, and until when.
+    pub fn on_behalf_of(&self, scope: &Scope) -> CallContext {
+        CallContext { scope: *scope, until: self.lease() }
     }
 }
 

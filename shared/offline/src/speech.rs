@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use nexus_core::CallContext;
 use nexus_engine::narration::{Speech, Spoken};
 use nexus_kernel::{Failure, Language};
 use tokio::process::Command;
@@ -134,6 +135,27 @@ impl OfflineSpeech {
         };
         voice.as_ref().map_err(|missing| *missing)
     }
+
+    /// Speaks one sentence, for nobody in particular: nothing leaves this machine.
+    ///
+    /// # Errors
+    /// The voice is missing, the sentence too long, or the engine fails.
+    pub async fn speak(&self, language: Language, sentence: &str) -> Result<Spoken, Failure> {
+        let found = self
+            .voice(language)
+            .map_err(|missing| Failure::unavailable(missing.told(engine(language))))?;
+        if sentence.chars().count() > MAX_CHARS {
+            return Err(Failure::invalid(format!(
+                "A sentence to be spoken has at most {MAX_CHARS} characters."
+            )));
+        }
+        let text = wording::speakable(sentence, language)?;
+        let audio = speak(engine(language), &found.program, &text, self.deadline);
+        let audio = audio.await.map_err(|silence| {
+            Failure::unavailable("A sentence could not be spoken.").caused_by(silence)
+        })?;
+        Ok(Spoken { audio, extension: "wav", marks: Vec::new() })
+    }
 }
 
 async fn found(engine: &Engine, set: Option<PathBuf>, path: &str) -> Result<Found, Missing> {
@@ -204,21 +226,13 @@ impl Speech for OfflineSpeech {
         }
     }
 
-    async fn say(&self, language: Language, sentence: &str) -> Result<Spoken, Failure> {
-        let found = self
-            .voice(language)
-            .map_err(|missing| Failure::unavailable(missing.told(engine(language))))?;
-        if sentence.chars().count() > MAX_CHARS {
-            return Err(Failure::invalid(format!(
-                "A sentence to be spoken has at most {MAX_CHARS} characters."
-            )));
-        }
-        let text = wording::speakable(sentence, language)?;
-        let audio = speak(engine(language), &found.program, &text, self.deadline);
-        let audio = audio.await.map_err(|silence| {
-            Failure::unavailable("A sentence could not be spoken.").caused_by(silence)
-        })?;
-        Ok(Spoken { audio, extension: "wav", marks: Vec::new() })
+    async fn say(
+        &self,
+        _: &CallContext,
+        language: Language,
+        sentence: &str,
+    ) -> Result<Spoken, Failure> {
+        self.speak(language, sentence).await
     }
 }
 
@@ -301,7 +315,7 @@ mod tests {
     }
 
     async fn refused(speech: &OfflineSpeech, language: Language, sentence: &str) -> Failure {
-        speech.say(language, sentence).await.unwrap_err()
+        speech.speak(language, sentence).await.unwrap_err()
     }
 
     #[tokio::test]
@@ -313,7 +327,7 @@ mod tests {
         let english = "Meet our house espresso, roasted in small batches and ready for your day.";
         let spanish = "Conoce nuestro espresso de la casa, tostado en lotes pequeños para tu día.";
         for (language, sentence) in [(Language::En, english), (Language::Es, spanish)] {
-            let spoken = speech.say(language, sentence).await.unwrap();
+            let spoken = speech.speak(language, sentence).await.unwrap();
             assert_eq!(spoken.extension, "wav");
             let pace = sentence.split(' ').count() as f64 / seconds(&spoken) * 60.0;
             assert!((125.0..190.0).contains(&pace), "{language}: {pace} words a minute");
@@ -325,16 +339,16 @@ mod tests {
         let speech = installed().await;
         let mut lengths = Vec::new();
         for text in ["La niña soñó con el pingüino.", "La nina sono con el pinguino."] {
-            lengths.push(seconds(&speech.say(Language::Es, text).await.unwrap()));
+            lengths.push(seconds(&speech.speak(Language::Es, text).await.unwrap()));
         }
         // Bytes taken for Latin-1 would be spelled out and take twice as long.
         assert!((0.8..1.25).contains(&(lengths[0] / lengths[1])), "{lengths:?}");
         let [ano, year] = ["un ano", "un año"];
-        let ano = speech.say(Language::Es, ano).await.unwrap();
-        assert_ne!(ano, speech.say(Language::Es, year).await.unwrap());
+        let ano = speech.speak(Language::Es, ano).await.unwrap();
+        assert_ne!(ano, speech.speak(Language::Es, year).await.unwrap());
 
-        let accented = speech.say(Language::En, "Crème brûlée at the Café").await.unwrap();
-        assert_eq!(accented, speech.say(Language::En, "Creme brulee at the Cafe").await.unwrap());
+        let accented = speech.speak(Language::En, "Crème brûlée at the Café").await.unwrap();
+        assert_eq!(accented, speech.speak(Language::En, "Creme brulee at the Cafe").await.unwrap());
     }
 
     #[tokio::test]
@@ -347,8 +361,8 @@ mod tests {
             (Language::Es, "Por solo 3,50 €", "Por solo 3 euros con 50 céntimos"),
         ];
         for (language, price, words) in cases {
-            let price = speech.say(language, price).await.unwrap();
-            assert_eq!(price, speech.say(language, words).await.unwrap(), "{words}");
+            let price = speech.speak(language, price).await.unwrap();
+            assert_eq!(price, speech.speak(language, words).await.unwrap(), "{words}");
         }
     }
 
@@ -357,12 +371,12 @@ mod tests {
         let speech = installed().await;
         for language in Language::ALL {
             for text in ["--help", "-f /etc/hostname", "-v en hello", "$(reboot); `ls` | cat"] {
-                let spoken = speech.say(language, text).await.unwrap();
+                let spoken = speech.speak(language, text).await.unwrap();
                 assert!(seconds(&spoken) > 0.2, "{language}: {text}");
             }
         }
-        let phonemes = speech.say(Language::Es, "Hola [[h@l0]] mundo").await.unwrap();
-        let letters = speech.say(Language::Es, "Hola h@l0 mundo").await.unwrap();
+        let phonemes = speech.speak(Language::Es, "Hola [[h@l0]] mundo").await.unwrap();
+        let letters = speech.speak(Language::Es, "Hola h@l0 mundo").await.unwrap();
         assert_eq!(phonemes, letters);
     }
 
@@ -371,7 +385,7 @@ mod tests {
         let speech = installed().await;
         let say = async |number: usize| {
             let text = format!("Sentence {number}.");
-            speech.say(Language::ALL[number % 2], &text).await.unwrap().audio
+            speech.speak(Language::ALL[number % 2], &text).await.unwrap().audio
         };
         let first = futures::future::join_all((0..16).map(say)).await;
         let again = futures::future::join_all((0..16).map(say)).await;

@@ -2,12 +2,15 @@
 
 use bytes::Bytes;
 use iso_currency::Currency;
+use nexus_core::egress::Cost;
 use nexus_core::{BlobKey, Blobs, Scope, records};
 use nexus_engine::account::Account;
 use nexus_engine::blob_names;
 use nexus_engine::catalogue::{CatalogueProduct, ProductFacts, ProductId};
 use nexus_engine::draft::Words;
 use nexus_engine::film::Film;
+use nexus_engine::footage::Shape;
+use nexus_engine::footage::purchase::Purchase;
 use nexus_engine::media::{
     ContentHash, MediaClass, MediaFacts, MediaState, NamedBlob, RenditionBlob,
 };
@@ -176,4 +179,24 @@ pub async fn finished(platform: &MemoryPlatform, scope: &Scope, id: MediaId) -> 
     }
     platform.commit(ops).await;
     (medium, draft)
+}
+
+/// Five seconds of vertical footage for a draft, as the platform's maker would quote it at first.
+///
+/// # Panics
+/// The draft has no words.
+pub fn purchase(medium: &Media, draft: &Draft, asked: Timestamp) -> Purchase {
+    let words = draft.words.values().next().expect("words");
+    Purchase {
+        draft: draft.id,
+        revision: draft.revision,
+        provider: "runway".into(),
+        engine: "runway model-1".into(),
+        prompt: words.copy.video_prompt.clone(),
+        picture: medium.renditions.first().map(|r| r.blob.clone()),
+        seconds: 5,
+        shape: Shape::Vertical,
+        at_most: Cost::micros(250_000),
+        asked,
+    }
 }

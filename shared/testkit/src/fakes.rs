@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use nexus_core::Approved;
+use nexus_core::{Approved, CallContext};
 use nexus_core::approval::Unsure;
 use nexus_core::effect::{Found, Outcome};
 use nexus_engine::copy::{Brief, Copy, Copywriter, Written};
@@ -27,7 +27,7 @@ impl<C> Default for Calls<C> {
 }
 
 impl<C: Clone> Calls<C> {
-    fn note(&self, call: C) {
+    pub(crate) fn note(&self, call: C) {
         lock(&self.0).push(call);
     }
 
@@ -37,7 +37,7 @@ impl<C: Clone> Calls<C> {
     }
 }
 
-fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -69,20 +69,43 @@ impl Labeller for FakeLabeller {
 }
 
 /// Writes plain sentences about the product, in both languages at once.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct FakeCopywriter {
+    name: &'static str,
     /// The briefs it was given.
     pub calls: Calls<Brief>,
+    failures: Mutex<VecDeque<Failure>>,
+}
+
+impl Default for FakeCopywriter {
+    fn default() -> Self {
+        Self::named("fake copywriter")
+    }
+}
+
+impl FakeCopywriter {
+    /// One of this name.
+    pub fn named(name: &'static str) -> Self {
+        Self { name, calls: Calls::default(), failures: Mutex::default() }
+    }
+
+    /// Fails so at the next call that has no failure yet.
+    pub fn fail(&self, failure: Failure) {
+        lock(&self.failures).push_back(failure);
+    }
 }
 
 #[async_trait]
 impl Copywriter for FakeCopywriter {
     fn engine(&self) -> String {
-        "fake copywriter".into()
+        self.name.into()
     }
 
-    async fn write(&self, brief: &Brief) -> Result<Written, Failure> {
+    async fn write(&self, _: &CallContext, brief: &Brief) -> Result<Written, Failure> {
         self.calls.note(brief.clone());
+        if let Some(failure) = lock(&self.failures).pop_front() {
+            return Err(failure);
+        }
         let subject = brief.product.as_ref().map_or(&brief.voice.niche, |p| &p.name);
         let business = &brief.voice.business_name;
         let english =
@@ -125,15 +148,35 @@ impl Translator for FakeTranslator {
     }
 }
 
-/// Gives silence: 50 ms for every character.
-#[derive(Debug, Default)]
+/// Gives a tone: 50 ms for every character.
+#[derive(Debug)]
 pub struct FakeSpeech {
+    name: &'static str,
+    paid: bool,
     /// What it was asked to say.
     pub calls: Calls<(Language, String)>,
     mute: Mutex<BTreeSet<Language>>,
+    failures: Mutex<VecDeque<Failure>>,
+}
+
+impl Default for FakeSpeech {
+    fn default() -> Self {
+        Self { paid: false, ..Self::paid("fake voice") }
+    }
 }
 
 impl FakeSpeech {
+    /// One of this name, whose sentences cost money.
+    pub fn paid(name: &'static str) -> Self {
+        let (calls, mute, failures) = Default::default();
+        Self { name, paid: true, calls, mute, failures }
+    }
+
+    /// Fails so at the next sentence that has no failure yet.
+    pub fn fail(&self, failure: Failure) {
+        lock(&self.failures).push_back(failure);
+    }
+
     /// From now on there is no voice for this language.
     pub fn mute(&self, language: Language) {
         lock(&self.mute).insert(language);
@@ -143,21 +186,33 @@ impl FakeSpeech {
 #[async_trait]
 impl Speech for FakeSpeech {
     fn engine(&self, language: Language) -> Option<String> {
-        (!lock(&self.mute).contains(&language)).then(|| "fake voice".into())
+        (!lock(&self.mute).contains(&language)).then(|| self.name.into())
     }
 
     fn absence(&self, language: Language) -> String {
         format!("There is no voice for {}.", language.own_name())
     }
 
-    async fn say(&self, language: Language, sentence: &str) -> Result<Spoken, Failure> {
+    fn is_paid(&self) -> bool {
+        self.paid
+    }
+
+    async fn say(
+        &self,
+        _: &CallContext,
+        language: Language,
+        sentence: &str,
+    ) -> Result<Spoken, Failure> {
         self.calls.note((language, sentence.to_owned()));
-        Ok(Spoken { audio: silence(sentence.chars().count()), extension: "wav", marks: Vec::new() })
+        if let Some(failure) = lock(&self.failures).pop_front() {
+            return Err(failure);
+        }
+        Ok(Spoken { audio: tone(sentence.chars().count()), extension: "wav", marks: Vec::new() })
     }
 }
 
 /// A WAV file (16 bit, one channel, 16 kHz) of so many twentieths of a second.
-fn silence(twentieths: usize) -> Bytes {
+fn tone(twentieths: usize) -> Bytes {
     const RATE: u32 = 16_000;
     let samples = u32::try_from(twentieths).unwrap_or(u32::MAX).saturating_mul(RATE / 20);
     let length = samples.saturating_mul(2);
@@ -171,7 +226,9 @@ fn silence(twentieths: usize) -> Bytes {
     wav.extend([2u16, 16].map(u16::to_le_bytes).concat());
     wav.extend(b"data");
     wav.extend(length.to_le_bytes());
-    wav.resize(wav.len() + length as usize, 0);
+    // 400 Hz: of silence nobody can tell the loudness.
+    let wave = [3_000i16, -3_000].into_iter().flat_map(|level| [level; 20]);
+    wav.extend(wave.cycle().take(samples as usize).flat_map(i16::to_le_bytes));
     wav.into()
 }
 

@@ -17,6 +17,7 @@
 
 pub mod build;
 pub mod fakes;
+pub mod footage;
 pub mod people;
 mod platform;
 pub mod recording;

@@ -12,8 +12,10 @@ use nexus_core::{
     records,
 };
 use nexus_engine::copy::Copywriter;
+use nexus_engine::footage::FootageMaker;
 use nexus_engine::narration::Speech;
 use nexus_engine::platform::{Access, Area};
+use nexus_engine::providers::{Choice, CopyProvider, SpeechProvider};
 use nexus_engine::publishing::{Network, Publisher};
 use nexus_engine::tagging::Labeller;
 use nexus_engine::translation::Translator;
@@ -24,6 +26,7 @@ use nexus_kernel::{Ambient, Clock, Timestamp};
 use serde::de::DeserializeOwned;
 
 use crate::fakes::{FakeCopywriter, FakeLabeller, FakePublisher, FakeSpeech, FakeTranslator};
+use crate::footage::FakeFootageMaker;
 
 /// After how many receives a message of the platform's queues is dead.
 const RECEIVES: u32 = 3;
@@ -47,8 +50,14 @@ pub struct MemoryPlatform {
     pub translator: Option<Arc<FakeTranslator>>,
     /// Who speaks.
     pub speech: Arc<FakeSpeech>,
+    /// Who writes words for those who choose Gemini.
+    pub gemini: Arc<FakeCopywriter>,
+    /// Who speaks for those who choose ElevenLabs.
+    pub elevenlabs: Arc<FakeSpeech>,
     /// Who carries posts to the feed.
     pub publisher: Arc<FakePublisher>,
+    /// Who makes footage.
+    pub footage_maker: Arc<FakeFootageMaker>,
     /// What functions get.
     handed: (Arc<dyn Table>, Arc<dyn Blobs>, Arc<dyn Queues>),
 }
@@ -84,9 +93,12 @@ impl MemoryPlatform {
             queues,
             labeller: Arc::default(),
             copywriter: Arc::default(),
+            gemini: Arc::new(FakeCopywriter::named("gemini")),
             translator: None,
             speech: Arc::default(),
+            elevenlabs: Arc::new(FakeSpeech::paid("elevenlabs")),
             publisher: Arc::new(FakePublisher::to(Network::Feed)),
+            footage_maker: Arc::new(FakeFootageMaker::named("runway")),
             clock,
         }
     }
@@ -247,19 +259,25 @@ impl EnginePlatform for MemoryPlatform {
         Arc::clone(&self.labeller) as _
     }
 
-    fn copywriter(&self) -> Arc<dyn Copywriter> {
-        Arc::clone(&self.copywriter) as _
+    fn copywriters(&self) -> Choice<CopyProvider, dyn Copywriter> {
+        let house = Choice::of(CopyProvider::Template, Arc::clone(&self.copywriter) as _);
+        house.and(CopyProvider::Gemini, Arc::clone(&self.gemini) as _)
     }
 
     fn translator(&self) -> Option<Arc<dyn Translator>> {
         self.translator.as_ref().map(|t| Arc::clone(t) as _)
     }
 
-    fn speech(&self) -> Arc<dyn Speech> {
-        Arc::clone(&self.speech) as _
+    fn voices(&self) -> Choice<SpeechProvider, dyn Speech> {
+        let house = Choice::of(SpeechProvider::House, Arc::clone(&self.speech) as _);
+        house.and(SpeechProvider::ElevenLabs, Arc::clone(&self.elevenlabs) as _)
     }
 
     fn publishers(&self) -> Vec<Arc<dyn Publisher>> {
         vec![Arc::clone(&self.publisher) as _]
+    }
+
+    fn footage_makers(&self) -> Vec<Arc<dyn FootageMaker>> {
+        vec![Arc::clone(&self.footage_maker) as _]
     }
 }

@@ -11,8 +11,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use nexus_core::{Blobs, Gauge, QueueAddress, Sender, Table};
 use nexus_engine::copy::Copywriter;
+use nexus_engine::footage::FootageMaker;
 use nexus_engine::narration::Speech;
 use nexus_engine::platform::{Access, Area};
+use nexus_engine::providers::{Choice, CopyProvider, SpeechProvider};
 use nexus_engine::publishing::Publisher;
 use nexus_engine::tagging::Labeller;
 use nexus_engine::translation::Translator;
@@ -35,13 +37,15 @@ pub enum Taken {
     /// Who labels photos.
     Labeller,
     /// Who writes words.
-    Copywriter,
+    Copywriters,
     /// Who translates.
     Translator,
     /// Who speaks.
-    Speech,
+    Voices,
     /// Who carries posts to networks.
     Publishers,
+    /// Who makes footage.
+    FootageMakers,
 }
 
 /// Writes down what is taken. Time, ids and chance are not: they are nobody's to refuse.
@@ -105,9 +109,9 @@ impl EnginePlatform for RecordingPlatform {
         self.parts.labeller()
     }
 
-    fn copywriter(&self) -> Arc<dyn Copywriter> {
-        self.note(Taken::Copywriter);
-        self.parts.copywriter()
+    fn copywriters(&self) -> Choice<CopyProvider, dyn Copywriter> {
+        self.note(Taken::Copywriters);
+        self.parts.copywriters()
     }
 
     fn translator(&self) -> Option<Arc<dyn Translator>> {
@@ -115,14 +119,19 @@ impl EnginePlatform for RecordingPlatform {
         self.parts.translator()
     }
 
-    fn speech(&self) -> Arc<dyn Speech> {
-        self.note(Taken::Speech);
-        self.parts.speech()
+    fn voices(&self) -> Choice<SpeechProvider, dyn Speech> {
+        self.note(Taken::Voices);
+        self.parts.voices()
     }
 
     fn publishers(&self) -> Vec<Arc<dyn Publisher>> {
         self.note(Taken::Publishers);
         self.parts.publishers()
+    }
+
+    fn footage_makers(&self) -> Vec<Arc<dyn FootageMaker>> {
+        self.note(Taken::FootageMakers);
+        self.parts.footage_makers()
     }
 }
 
@@ -140,14 +149,14 @@ mod tests {
             erased.table(Access::Read);
             erased.blobs(&[(Area::In, Access::Read), (Area::Made, Access::Write)]);
             erased.sender(Hop::Tag, QueueAddress("TagQueue".to_owned()));
-            erased.speech();
+            erased.voices();
         }
         let expected = [
             Taken::Table(Access::Read),
             Taken::Blobs(Area::In, Access::Read),
             Taken::Blobs(Area::Made, Access::Write),
             Taken::Sender(Hop::Tag, "TagQueue".to_owned()),
-            Taken::Speech,
+            Taken::Voices,
         ];
         assert_eq!(platform.taken(), BTreeSet::from(expected));
     }

@@ -8,6 +8,7 @@ pub mod weighted;
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use nexus_core::CallContext;
 use nexus_kernel::Failure;
 use serde::{Deserialize, Serialize};
 
@@ -108,5 +109,9 @@ pub trait Copywriter: Send + Sync {
     fn engine(&self) -> String;
 
     /// All four kinds in one call. The result is checked by [`limits::check`] before it is kept.
-    async fn write(&self, brief: &Brief) -> Result<Written, Failure>;
+    ///
+    /// # Errors
+    /// `Invalid`: it declines, for the reason given, and will again. `Denied`: the tenant's cap is reached. Any other:
+    /// later it may write.
+    async fn write(&self, at: &CallContext, brief: &Brief) -> Result<Written, Failure>;
 }

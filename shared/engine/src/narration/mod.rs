@@ -5,6 +5,7 @@ pub mod sentences;
 use std::ops::Range;
 
 use async_trait::async_trait;
+use nexus_core::CallContext;
 use bytes::Bytes;
 use nexus_kernel::{Failure, Language};
 use serde::{Deserialize, Serialize};
@@ -42,8 +43,22 @@ pub trait Speech: Send + Sync {
     /// What is missing where [`engine`](Self::engine) is `None`, and what that costs, as a person should read it.
     fn absence(&self, language: Language) -> String;
 
+    /// Whether each sentence costs money, so that what was spoken is kept for a repetition.
+    fn is_paid(&self) -> bool {
+        false
+    }
+
     /// One sentence.
-    async fn say(&self, language: Language, sentence: &str) -> Result<Spoken, Failure>;
+    ///
+    /// # Errors
+    /// `Invalid`: it declines, for the reason given, and will again. `Denied`: the tenant's cap is reached. Any other:
+    /// later it may speak.
+    async fn say(
+        &self,
+        at: &CallContext,
+        language: Language,
+        sentence: &str,
+    ) -> Result<Spoken, Failure>;
 }
 
 /// When a sentence is heard.

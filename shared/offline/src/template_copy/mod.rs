@@ -15,6 +15,7 @@ mod post;
 mod tone;
 
 use async_trait::async_trait;
+use nexus_core::CallContext;
 use nexus_engine::copy::{Brief, Copy, Copywriter, Written};
 use nexus_kernel::Failure;
 
@@ -38,15 +39,9 @@ impl TemplateCopywriter {
             dictionary: Dictionary::read().expect("the built-in dictionary is well formed"),
         }
     }
-}
 
-#[async_trait]
-impl Copywriter for TemplateCopywriter {
-    fn engine(&self) -> String {
-        "template 1".to_owned()
-    }
-
-    async fn write(&self, brief: &Brief) -> Result<Written, Failure> {
+    /// The words for a brief; nothing leaves this machine.
+    pub fn compose(&self, brief: &Brief) -> Written {
         let post = Post::about(brief, &self.phrases, &self.dictionary);
         let (mut english, mut spanish) = (Copy::default(), Copy::default());
         english.hashtags = post.hashtags();
@@ -61,7 +56,18 @@ impl Copywriter for TemplateCopywriter {
         let description = post.description();
         (english.description, spanish.description) = (description.en, description.es);
         (english.script, spanish.script) = post.script().into_iter().map(|s| (s.en, s.es)).unzip();
-        Ok(Written { copy: english, paired: Some(spanish) })
+        Written { copy: english, paired: Some(spanish) }
+    }
+}
+
+#[async_trait]
+impl Copywriter for TemplateCopywriter {
+    fn engine(&self) -> String {
+        "template 1".to_owned()
+    }
+
+    async fn write(&self, _: &CallContext, brief: &Brief) -> Result<Written, Failure> {
+        Ok(self.compose(brief))
     }
 }
 
