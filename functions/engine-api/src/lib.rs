@@ -1,4 +1,4 @@
-//! The Engine's API for people: a tenant's account, settings, products, media, drafts and posts.
+//! The Engine's API for people: a tenant's account, settings, products, media, drafts, footage and posts.
 //!
 //! A request names its tenant only among those of its token's groups; the token was checked by the entrance. What
 //! belongs to another tenant is told exactly like what is missing. Every write bears being sent twice, and is done
@@ -15,7 +15,9 @@ mod words;
 use std::sync::Arc;
 
 use axum::Router;
+use nexus_core::blobs::MOST_AT_ONCE;
 use nexus_core::{Blobs, Product, Sender, Table};
+use nexus_engine::footage::FootageMaker;
 use nexus_engine::platform::{Access, Area};
 use nexus_engine::{EnginePlatform, Hop};
 use nexus_handler::http::house_rules;
@@ -30,6 +32,10 @@ pub struct Deps {
     blobs: Arc<dyn Blobs>,
     narrate: Sender,
     publish: Sender,
+    /// Up to so many bytes of a medium are put at once, above in parts.
+    at_once: u64,
+    footage: Sender,
+    makers: Vec<Arc<dyn FootageMaker>>,
 }
 
 /// The function.
@@ -43,7 +49,10 @@ impl<P: EnginePlatform + ?Sized> Wire<P> for EngineApi {
         let mut settings = env.reader();
         let narrate = settings.queue(Hop::Narrate.setting());
         let publish = settings.queue(Hop::Publish.setting());
-        let (narrate, publish) = settings.finish((narrate, publish))?;
+        let footage = settings.queue(Hop::Footage.setting());
+        let at_once = settings.number("PUT_AT_ONCE_BYTES", 1..=MOST_AT_ONCE, MOST_AT_ONCE);
+        let (narrate, publish, footage, at_once) =
+            settings.finish((narrate, publish, footage, at_once))?;
         // Uploads are signed, media are shown to their owner, and what is removed is deleted everywhere.
         let areas = Area::ALL.map(|area| (area, Access::Write));
         Ok(Deps {
@@ -52,6 +61,9 @@ impl<P: EnginePlatform + ?Sized> Wire<P> for EngineApi {
             blobs: platform.blobs(&areas),
             narrate: platform.sender(Hop::Narrate, narrate),
             publish: platform.sender(Hop::Publish, publish),
+            at_once,
+            footage: platform.sender(Hop::Footage, footage),
+            makers: platform.footage_makers(),
         })
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use futures::future::try_join_all;
 use nexus_core::table::{Cursor, Index, Item, MAX_PAGE, Page, Query};
-use nexus_core::{Record, Table, records};
+use nexus_core::{Key, Record, Table, records};
 use nexus_kernel::{Failure, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -76,25 +76,18 @@ pub(crate) async fn newest<R: Record>(
     found.truncate(limit);
     let end = found.last().filter(|_| more).map(|(sort, _)| Cursor::at(&partitions, &[sort]).0);
 
-    let mut again = Vec::new();
-    for (_, item) in found {
-        again.push(stands::<R>(table, item, partitions, now));
-    }
-    let items = try_join_all(again).await?.into_iter().flatten().collect();
-    Ok(Listed { items, next: end })
-}
-
-/// The record of a listed row as it stands now, if it does.
-async fn stands<R: Record>(
-    table: &dyn Table,
-    listed: Item,
-    partitions: &[Query],
-    now: Timestamp,
-) -> Result<Option<R>, Failure> {
+    let listed = found.into_iter().map(|(_, item)| item);
     let sure = partitions.iter().all(|query| query.index == Index::Base);
-    let item = if sure { Some(listed) } else { table.get(&listed.key).await? };
-    let item = item.filter(|item| item.is_live(now));
-    Ok(item.as_ref().map(records::read::<R>).transpose()?.map(|stored| stored.record))
+    let standing: Vec<Item> = if sure {
+        listed.collect()
+    } else {
+        // An index may be late: the rows themselves tell what stands now.
+        let keys: Vec<Key> = listed.map(|item| item.key).collect();
+        table.get_many(&keys).await?.into_iter().flatten().collect()
+    };
+    let standing = standing.iter().filter(|item| item.is_live(now));
+    let records = standing.map(|item| Ok(records::read::<R>(item)?.record));
+    Ok(Listed { items: records.collect::<Result<_, Failure>>()?, next: end })
 }
 
 fn position(after: String, question: &dyn std::fmt::Debug) -> Result<String, Failure> {

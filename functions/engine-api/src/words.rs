@@ -2,6 +2,7 @@
 
 use nexus_core::effect::State;
 use nexus_engine::Stage;
+use nexus_engine::providers::{CopyProvider, FootageProvider, SpeechProvider};
 use nexus_engine::publishing::Network;
 use nexus_kernel::Language;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
@@ -17,6 +18,18 @@ pub(crate) fn language() -> Object {
 
 pub(crate) fn network() -> Object {
     one_of(Network::ALL)
+}
+
+pub(crate) fn copy_provider() -> Object {
+    one_of([CopyProvider::Template, CopyProvider::Gemini])
+}
+
+pub(crate) fn speech_provider() -> Object {
+    one_of([SpeechProvider::House, SpeechProvider::ElevenLabs])
+}
+
+pub(crate) fn footage_provider() -> Object {
+    one_of([FootageProvider::Veo, FootageProvider::Runway, FootageProvider::Luma])
 }
 
 pub(crate) fn stage() -> Object {

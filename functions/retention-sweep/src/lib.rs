@@ -15,7 +15,7 @@ use nexus_core::retention::{ABANDONED_AFTER, RecordKind, UNNAMED_BLOB_AGE};
 use nexus_core::sweep::DueKind;
 use nexus_core::table::{CommitError, Page};
 use nexus_core::{
-    BlobKey, Blobs, Condition, Directory, Item, Op, Product, Scope, Sweep, Table, records,
+    BlobKey, Blobs, Condition, Directory, Item, Key, Op, Product, Scope, Sweep, Table, records,
 };
 use nexus_engine::EnginePlatform;
 use nexus_engine::blob_names::{BlobName, blob_name_key};
@@ -117,12 +117,15 @@ impl RetentionSweep {
             let mut page = Page::first(PAGE);
             loop {
                 let slice = self.0.table.query(&query, &page).await?;
-                for listed in &slice.items {
+                let keys: Vec<Key> = slice.items.iter().map(|listed| listed.key.clone()).collect();
+                // The index may be late: only the rows themselves tell whether their time is over.
+                let rows = self.0.table.get_many(&keys).await?;
+                for (listed, row) in slice.items.iter().zip(rows) {
                     if at.time_left() < MARGIN {
                         receipt.complete = false;
                         return Ok(());
                     }
-                    let fate = self.row(sweep, listed, at.now).await;
+                    let fate = self.row(sweep, row, at.now).await;
                     receipt.table.count(fate, over_since(listed).unwrap_or(at.now));
                 }
                 match slice.next {
@@ -134,9 +137,8 @@ impl RetentionSweep {
         Ok(())
     }
 
-    async fn row(&self, sweep: Sweep, listed: &Item, now: Timestamp) -> Result<Fate, Failure> {
-        // The index may be late: only the row itself tells whether its time is over.
-        let Some(item) = self.0.table.get(&listed.key).await? else { return Ok(Fate::AlreadyGone) };
+    async fn row(&self, sweep: Sweep, row: Option<Item>, now: Timestamp) -> Result<Fate, Failure> {
+        let Some(item) = row else { return Ok(Fate::AlreadyGone) };
         let scope = sweep.scope_of(&item.key);
         if let (RecordKind::Removal, Some(scope)) = (item.kind, scope) {
             let removal = records::read::<Removal>(&item)?.record;
@@ -148,15 +150,27 @@ impl RetentionSweep {
         }
         let mut ops =
             vec![Op::Delete { key: item.key.clone(), when: Condition::Version(item.version) }];
+        let mut upload = None;
         if item.kind == RecordKind::Media {
             let media = records::read::<Media>(&item)?.record;
             ops.push(
                 Directory::of(Product::Engine).release(OutsideKind::Upload, media.upload.as_str()),
             );
-            self.0.blobs.delete(&media.upload).await?;
+            upload = Some((media.upload, media.begun));
         }
         match self.0.table.commit(ops, None).await {
-            Ok(()) => Ok(Fate::Removed),
+            Ok(()) => {
+                // Only now: whoever takes the upload up meanwhile keeps its row and its bytes. What a crash leaves
+                // here is a blob that no row names.
+                if let Some((upload, begun)) = upload {
+                    // Its parts first, so that nothing is joined behind the deletion.
+                    if let Some(begun) = begun {
+                        self.0.blobs.drop_parts(&upload, &begun.id).await?;
+                    }
+                    self.0.blobs.delete(&upload).await?;
+                }
+                Ok(Fate::Removed)
+            }
             // It was written anew since it was read.
             Err(CommitError::Conditions(_)) => Ok(Fate::StillWanted),
             Err(error) => Err(error.into()),

@@ -9,12 +9,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::SignedDuration;
 use nexus_contract::{Fault, Faults, Flaky, StaleIndex};
+use nexus_core::blobs::{Joined, UploadRules};
 use nexus_core::directory::OutsideKind;
 use nexus_core::retention::{ABANDONED_AFTER, RECEIPT_AGE, UNNAMED_BLOB_AGE};
 use nexus_core::{BlobKey, Blobs, Directory, Op, Product, RecordKind, Scope, Table, records};
 use nexus_engine::account::Settings;
 use nexus_engine::desk::Desk;
-use nexus_engine::media::{MediaClass, MediaState};
+use nexus_engine::media::{BegunUpload, MediaClass, MediaState};
 use nexus_engine::{EnginePlatform, Media, blob_names, cache, removal};
 use nexus_handler::{Entry, ErasedFunction, Invocation};
 use nexus_kernel::{Failure, Timestamp};
@@ -171,6 +172,26 @@ async fn an_upload_that_was_abandoned_goes_after_a_day_with_its_claim_and_its_by
     assert_eq!(house.count(RecordKind::Claim).await, 0);
     assert!(house.platform.blob_keys().await.is_empty());
     assert_eq!(house.removed().await, (0, 0), "a second run finds nothing");
+}
+
+#[tokio::test]
+async fn parts_that_nobody_joined_go_with_their_medium_after_a_day() {
+    let house = House::new();
+    let media = house.announced(1).await;
+    let until = house.after(SignedDuration::from_hours(1));
+    let rules = UploadRules { content_type: "video/mp4".into(), size: 9, until };
+    let blobs = &house.platform.blobs;
+    let upload = blobs.sign_parts(&media.upload, &rules).await.unwrap();
+    let (id, content_type, size) = (upload.id.clone(), rules.content_type.clone(), rules.size);
+    let begun = Some(BegunUpload { id, content_type, size });
+    house.platform.put(&scope(1), &Media { begun, ..media.clone() }).await;
+    let left = async || blobs.join_parts(&media.upload, &upload.id, &rules).await.unwrap();
+    house.platform.advance(ABANDONED_AFTER - MILLI);
+    assert_eq!(house.removed().await, (0, 0));
+    assert_eq!(left().await, Joined::Missing(vec![1]));
+    house.platform.advance(MILLI);
+    assert_eq!(house.removed().await, (1, 0));
+    assert_eq!(left().await, Joined::Gone);
 }
 
 #[tokio::test]

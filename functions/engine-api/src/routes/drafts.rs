@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use nexus_core::effect::EffectId;
+use nexus_core::egress::Cost;
 use nexus_core::records;
 use nexus_core::table::{Index, Query};
 use nexus_engine::account::{Settings, settings_key};
 use nexus_engine::catalogue::ProductId;
 use nexus_engine::draft::{Note, Words, draft_key, drafts_in};
 use nexus_engine::film::Film;
+use nexus_engine::footage::purchase::Footage;
 use nexus_engine::narration::{Cue, Narration};
 use nexus_engine::publishing::{Network, propose};
 use nexus_engine::tagging::{Label, LabelKind, ProductMatch};
@@ -202,6 +204,26 @@ pub(crate) struct FilmView {
     engine: String,
 }
 
+/// Footage that was bought: a part of what is seen in the videos.
+#[derive(Serialize, ToSchema)]
+#[schema(as = FootageOfDraft)]
+pub(crate) struct BoughtView {
+    /// The purchase that it came of.
+    #[schema(value_type = String)]
+    purchase: EffectId,
+    video: FileLink,
+    width: u32,
+    height: u32,
+    duration_ms: u64,
+    /// Who made it.
+    engine: String,
+    /// What was asked for.
+    prompt: String,
+    /// What it cost at most, in millionths of a US dollar.
+    #[schema(value_type = i64)]
+    at_most_micros: Cost,
+}
+
 /// A post that the draft would become.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ProposedPost)]
@@ -250,6 +272,11 @@ pub(crate) struct DraftView {
     /// By language.
     #[schema(value_type = BTreeMap<String, FilmView>)]
     films: BTreeMap<Language, FilmView>,
+    /// What was bought for it, oldest first.
+    footage: Vec<BoughtView>,
+    /// Every purchase of footage that was asked for, whatever became of it.
+    #[schema(value_type = Vec<String>)]
+    purchases: Vec<EffectId>,
     /// What an approver decides on; absent while the line is at the draft and after a no.
     proposal: Option<ProposalView>,
 }
@@ -266,6 +293,10 @@ impl DraftView {
         let mut films = BTreeMap::new();
         for (language, film) in &draft.films {
             films.insert(*language, film_view(film, &lender).await?);
+        }
+        let mut footage = Vec::new();
+        for bought in &draft.footage {
+            footage.push(bought_view(bought, &lender).await?);
         }
         let proposal = match draft.stage {
             Stage::AwaitingApproval | Stage::Approved => {
@@ -284,6 +315,8 @@ impl DraftView {
             words: draft.words.iter().map(|(language, w)| (*language, w.into())).collect(),
             narrations,
             films,
+            footage,
+            purchases: draft.purchases.clone(),
             proposal,
         })
     }
@@ -301,6 +334,21 @@ async fn narration_view(
         loudness_lufs,
         cues: cues.into_iter().map(cue).collect(),
         engine,
+    })
+}
+
+async fn bought_view(bought: &Footage, lender: &Lender<'_>) -> Result<BoughtView, Failure> {
+    let Footage { purchase, video, width, height, duration_ms, engine, prompt, at_most } =
+        bought.clone();
+    Ok(BoughtView {
+        purchase,
+        video: lender.lend(&video).await?,
+        width,
+        height,
+        duration_ms,
+        engine,
+        prompt,
+        at_most_micros: at_most,
     })
 }
 

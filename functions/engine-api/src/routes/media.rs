@@ -6,13 +6,13 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use nexus_core::blobs::SignedUpload;
+use nexus_core::blobs::{PartedUpload, SignedPart, SignedUpload};
 use nexus_core::records;
 use nexus_core::table::Query;
 use nexus_engine::catalogue::ProductId;
 use nexus_engine::media::{Media, MediaClass, MediaFacts, MediaState, media_key};
 use nexus_engine::removal;
-use nexus_engine::uploading::{self, Announced};
+use nexus_engine::uploading::{self, Announced, Upload};
 use nexus_engine::{DraftId, MediaId};
 use nexus_handler::http::{Json, Problem, Query as Asked};
 use nexus_kernel::{Digest, Failure, Timestamp};
@@ -64,12 +64,52 @@ impl From<SignedUpload> for UploadView {
     }
 }
 
-/// A place for a medium, and how its bytes come there.
+/// One part of a medium's bytes, and the request by which the browser puts it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = UploadPart)]
+pub(crate) struct PartView {
+    /// From 1, in the order of the bytes.
+    number: u32,
+    /// Exactly so many bytes.
+    size: u64,
+    #[serde(flatten)]
+    put: UploadView,
+}
+
+impl From<SignedPart> for PartView {
+    fn from(part: SignedPart) -> Self {
+        let SignedPart { number, size, put } = part;
+        Self { number, size, put: put.into() }
+    }
+}
+
+/// A place for a medium, and how its bytes come there: by `upload`, or by `parts` where there are many.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AnnouncedMedia)]
 pub(crate) struct AnnouncedView {
     media: MediaRow,
-    upload: UploadView,
+    /// The one request, for up to 100 MiB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    upload: Option<UploadView>,
+    /// For more: one request for each part, in any order, several at a time, and each again where it failed. Once all
+    /// have succeeded, `POST /v1/media/{id}/parts/join`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    parts: Option<Vec<PartView>>,
+}
+
+impl AnnouncedView {
+    fn of(media: &Media, upload: Upload) -> Self {
+        let media = media.into();
+        match upload {
+            Upload::AtOnce(signed) => Self { media, upload: Some(signed.into()), parts: None },
+            Upload::InParts(PartedUpload { parts, .. }) => {
+                let parts = parts.into_iter().map(PartView::from).collect();
+                Self { media, upload: None, parts: Some(parts) }
+            }
+        }
+    }
 }
 
 /// How far a medium came.
@@ -249,8 +289,9 @@ pub(crate) async fn list(
 
 /// Announce a medium
 ///
-/// Answers the request by which the browser puts the bytes, within 15 minutes. A place whose bytes do not come is
-/// gone after 24 hours.
+/// Up to 100 MiB, answers the request by which the browser puts the bytes, within 15 minutes; above, one for each
+/// part, within an hour, to be joined when all have come. A place whose bytes do not come is gone after 24 hours. The
+/// answer to a repetition is empty where the first was long: what comes in parts is announced anew without the key.
 #[utoipa::path(
     post, path = "/v1/media", operation_id = "announce_media", tag = "media",
     request_body = NewMediaBody,
@@ -265,10 +306,28 @@ pub(crate) async fn announce(
     let announced = Announced { content_type, size, product, vertical };
     let id = MediaId::draw(asking.ids());
     let desk = asking.desk(&deps);
-    let (media, upload) = uploading::announce(&desk, &*deps.blobs, id, &announced).await?;
+    let (media, upload) =
+        uploading::announce(&desk, &*deps.blobs, id, &announced, deps.at_once).await?;
     let location = [(header::LOCATION, format!("/v1/media/{id}"))];
-    let view = AnnouncedView { media: (&media).into(), upload: upload.into() };
-    Ok((StatusCode::CREATED, location, Json(view)))
+    Ok((StatusCode::CREATED, location, Json(AnnouncedView::of(&media, upload))))
+}
+
+/// Join the parts of a medium once all have come
+///
+/// Where some are missing it answers 409 and names each in `errors` as `parts.7`: put them, then join again. Joining
+/// what is joined changes nothing. Where what was begun is gone it answers 404: announce the medium anew.
+#[utoipa::path(
+    post, path = "/v1/media/{id}/parts/join", operation_id = "join_media_parts", tag = "media",
+    params(("id" = String, Path)),
+    responses((status = 200, body = MediaRow))
+)]
+pub(crate) async fn join(
+    State(deps): State<Arc<Deps>>,
+    asking: Asking,
+    Named(id): Named<MediaId>,
+) -> Result<Json<MediaRow>, Problem> {
+    let media = uploading::join(&asking.desk(&deps), &*deps.blobs, id).await?;
+    Ok(Json((&media).into()))
 }
 
 /// A medium, with addresses by which its files may be read for an hour

@@ -4,12 +4,15 @@ mod account;
 mod approve_draft;
 mod drafts;
 mod edit_draft;
+mod egress;
+mod footage;
 mod media;
 mod openapi;
 mod posts;
 mod products;
 mod reject_draft;
 mod settings;
+mod spending;
 
 use std::sync::Arc;
 
@@ -27,6 +30,7 @@ pub(crate) fn all() -> OpenApiRouter<Arc<Deps>> {
         .routes(routes!(products::read, products::write, products::remove))
         .routes(routes!(media::list, media::announce))
         .routes(routes!(media::read, media::remove))
+        .routes(routes!(media::join))
         .routes(routes!(drafts::list))
         .routes(routes!(drafts::read, edit_draft::edit))
         .routes(routes!(approve_draft::approve))
@@ -34,5 +38,14 @@ pub(crate) fn all() -> OpenApiRouter<Arc<Deps>> {
         .routes(routes!(posts::list))
         .routes(routes!(posts::read))
         .routes(routes!(posts::cancel))
+        .routes(routes!(footage::ask))
+        .routes(routes!(footage::read))
+        .routes(routes!(footage::approve))
+        .routes(routes!(footage::reject))
+        .routes(routes!(footage::cancel))
+        .routes(routes!(egress::read))
+        .routes(routes!(egress::export))
+        .routes(routes!(spending::list))
+        .routes(routes!(spending::set))
         .routes(routes!(openapi::read))
 }

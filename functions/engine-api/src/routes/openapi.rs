@@ -83,6 +83,8 @@ pub(super) fn about() -> OpenApi {
             tag("media", "What the tenant uploads."),
             tag("drafts", "Content on its way to an approval."),
             tag("posts", "What was approved, and what became of it."),
+            tag("footage", "Moving pictures that a person buys for a draft."),
+            tag("spending", "What went to third parties, what it cost, and what it may."),
             tag("about", "This API."),
         ]))
         .build()
@@ -93,7 +95,7 @@ fn whole(mut document: OpenApi) -> OpenApi {
     for (path, item) in &mut document.paths.paths {
         let public = !path.starts_with("/v1/");
         for (method, operation) in operations(item) {
-            complete(operation, method, public, path.contains('{'));
+            complete(operation, method, public, path.contains("{id}"));
         }
     }
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").description(Some(

@@ -6,7 +6,6 @@ use axum::extract::State;
 use nexus_core::effect::{
     self, Approval, Effect, EffectId, Moved, Outcome, Payload, State as Stand,
 };
-use nexus_core::records;
 use nexus_core::table::{Index, Query};
 use nexus_engine::publishing::{Network, PostPlan};
 use nexus_engine::{DraftId, cancelling};
@@ -81,6 +80,12 @@ pub(crate) struct ApprovalView {
     until: Timestamp,
 }
 
+impl From<Approval> for ApprovalView {
+    fn from(Approval { by, at, digest, until }: Approval) -> Self {
+        Self { by, at, digest, until }
+    }
+}
+
 /// A move in the life of a post.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Moved)]
@@ -94,6 +99,12 @@ pub(crate) struct MovedView {
     /// SHA-256 over the hash before and this move.
     #[schema(value_type = String)]
     hash: Digest,
+}
+
+impl From<Moved> for MovedView {
+    fn from(Moved { at, to, by, reason, hash }: Moved) -> Self {
+        Self { at, to, by, reason, hash }
+    }
 }
 
 /// A post and its life so far.
@@ -116,17 +127,12 @@ pub(crate) struct PostView {
 
 impl From<&Post> for PostView {
     fn from(post: &Post) -> Self {
-        let approval = post
-            .approval()
-            .cloned()
-            .map(|Approval { by, at, digest, until }| ApprovalView { by, at, digest, until });
-        let moved = |Moved { at, to, by, reason, hash }| MovedView { at, to, by, reason, hash };
         Self {
             row: post.into(),
             video: post.payload().media.as_ref().map(|m| m.digest),
-            approval,
+            approval: post.approval().cloned().map(Approval::into),
             attempts: post.attempt(),
-            history: post.history().iter().cloned().map(moved).collect(),
+            history: post.history().iter().cloned().map(Moved::into).collect(),
             history_is_whole: post.history_is_whole(),
         }
     }
@@ -160,8 +166,7 @@ pub(crate) async fn read(
     asking: Asking,
     Named(id): Named<EffectId>,
 ) -> Result<Json<PostView>, Problem> {
-    let key = effect::key(asking.scope(), id);
-    let post = records::load::<Post>(&*deps.table, &key, deps.ambient.now()).await?;
+    let post = effect::load::<PostPlan>(&*deps.table, asking.scope(), id).await?;
     Ok(Json((&post.ok_or_else(missing::<EffectId>)?.record).into()))
 }
 

@@ -57,9 +57,9 @@ pub(crate) struct FactsBody {
 pub(crate) struct PriceBody {
     /// In the currency's minor unit: cents for USD, yen for JPY.
     #[schema(minimum = 0)]
-    minor: i64,
+    pub(super) minor: i64,
     #[schema(schema_with = words::currency)]
-    currency: Currency,
+    pub(super) currency: Currency,
 }
 
 /// A product of the catalogue.

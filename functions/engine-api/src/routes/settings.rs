@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use nexus_core::records;
 use nexus_engine::account::{Settings, settings_key};
+use nexus_engine::providers::{CopyProvider, FootageProvider, Providers, SpeechProvider};
 use nexus_engine::publishing::Network;
 use nexus_handler::http::{Json, Problem};
 use nexus_kernel::Language;
@@ -36,6 +37,44 @@ pub(crate) struct SettingsBody {
     /// The tenant's time zone, an IANA name.
     #[schema(example = "Europe/Madrid")]
     time_zone: String,
+    /// Which engine does what.
+    providers: ProvidersBody,
+}
+
+/// Which engine does what. What is left open is done by the suite's usual one.
+#[derive(Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schema(as = Providers)]
+pub(crate) struct ProvidersBody {
+    /// Who writes words.
+    #[schema(schema_with = words::copy_provider)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    copy: Option<CopyProvider>,
+    /// Who speaks, and who is asked after one that declines, in this order. `house` is the suite's own voices. Words
+    /// go to ElevenLabs only where it stands here.
+    #[schema(schema_with = speech_providers)]
+    speech: Vec<SpeechProvider>,
+    /// Who makes footage where a person asks for some and names nobody.
+    #[schema(schema_with = words::footage_provider)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    footage: Option<FootageProvider>,
+}
+
+impl From<ProvidersBody> for Providers {
+    fn from(ProvidersBody { copy, speech, footage }: ProvidersBody) -> Self {
+        Self { copy, speech, footage }
+    }
+}
+
+impl From<Providers> for ProvidersBody {
+    fn from(Providers { copy, speech, footage }: Providers) -> Self {
+        Self { copy, speech, footage }
+    }
+}
+
+fn speech_providers() -> Array {
+    let order = "Who speaks, and who is asked after one that declines, in this order.";
+    several(words::speech_provider(), order)
 }
 
 fn languages() -> Array {
@@ -58,19 +97,23 @@ impl Default for SettingsBody {
 
 impl From<SettingsBody> for Settings {
     fn from(body: SettingsBody) -> Self {
-        let SettingsBody { languages, networks, brand_terms, cache_hours, time_zone } = body;
+        let SettingsBody { languages, networks, brand_terms, cache_hours, time_zone, providers } =
+            body;
         let (languages, networks) =
             (languages.into_iter().collect(), networks.into_iter().collect());
-        Self { languages, networks, brand_terms, cache_hours, time_zone }
+        let providers = providers.into();
+        Self { languages, networks, brand_terms, cache_hours, time_zone, providers }
     }
 }
 
 impl From<Settings> for SettingsBody {
     fn from(settings: Settings) -> Self {
-        let Settings { languages, networks, brand_terms, cache_hours, time_zone } = settings;
+        let Settings { languages, networks, brand_terms, cache_hours, time_zone, providers } =
+            settings;
         let (languages, networks) =
             (languages.into_iter().collect(), networks.into_iter().collect());
-        Self { languages, networks, brand_terms, cache_hours, time_zone }
+        let providers = providers.into();
+        Self { languages, networks, brand_terms, cache_hours, time_zone, providers }
     }
 }
 

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, Request};
 use nexus_core::{Claims, Scope};
 use nexus_engine::{Draft, EnginePlatform, Media};
 use nexus_engine_api::EngineApi;
-use nexus_handler::{HttpFunction, Invocation, Wire};
+use nexus_handler::{Env, HttpFunction, Invocation, Wire};
 use nexus_testkit::{MemoryPlatform, build, people};
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -38,8 +38,14 @@ impl Api {
     }
 
     pub(crate) fn on(platform: MemoryPlatform) -> Self {
+        let env = platform.env();
+        Self::with(platform, &env)
+    }
+
+    /// On a platform, with other settings than usual.
+    pub(crate) fn with(platform: MemoryPlatform, env: &Env) -> Self {
         let wired: &dyn EnginePlatform = &platform;
-        let deps = EngineApi::wire(wired, &platform.env()).unwrap();
+        let deps = EngineApi::wire(wired, env).unwrap();
         Self { router: EngineApi::router(deps), platform }
     }
 

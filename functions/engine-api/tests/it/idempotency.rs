@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use nexus_contract::{Fault, Faults, Flaky};
 use nexus_core::RecordKind;
+use nexus_core::effect::{Effect, EffectId, Payload};
 use nexus_core::idempotency::{self, Asked, Begin};
 use nexus_engine::account::Settings;
 use nexus_engine::draft::Note;
@@ -304,9 +305,49 @@ async fn a_removal_that_died_anywhere_leaves_nothing_but_what_the_sweep_finds() 
             media: draft.media,
             since: api.platform.now(),
             blobs: Vec::new(),
+            unjoined: None,
         };
         let left = api.platform.load(&scope(), &removal).await.map(|r| r.blobs).unwrap_or_default();
         assert!(api.platform.blob_keys().await.iter().all(|blob| left.contains(blob)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_offer_of_footage_whose_asking_died_anywhere_is_one_offer() {
+    let write =
+        |_: &Api, draft: &Draft| ("POST".into(), format!("{}/footage", at(draft)), json!({}));
+    dies_anywhere(with_draft, write, &[201], async |api, draft, answer| {
+        let id = answer.json()["id"].clone();
+        assert_eq!(count(api, RecordKind::Effect).await, 1);
+        assert_eq!(json!(stands(api, draft).await.purchases), json!([id]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn n15_an_approval_of_footage_that_died_anywhere_is_one_purchase() {
+    let offer = |platform: &MemoryPlatform, draft: &Draft| {
+        let medium = build::ready_medium(&scope(), draft.media, draft.created);
+        let purchase = build::purchase(&medium, draft, draft.created);
+        let id = EffectId::derived(&["purchase"]);
+        Effect::proposed(id, purchase, "usr", platform.now())
+    };
+    let prepare = async |platform: &MemoryPlatform| {
+        let draft = with_draft(platform).await;
+        platform.put(&scope(), &offer(platform, &draft)).await;
+        draft
+    };
+    let write = |api: &Api, draft: &Draft| {
+        let offer = offer(&api.platform, draft);
+        let body = json!({ "digest": offer.payload().digest() });
+        ("POST".into(), format!("/v1/footage/{}/approve", offer.id), body)
+    };
+    dies_anywhere(prepare, write, &[200], async |api, _, answer| {
+        assert_eq!(answer.json()["history"].as_array().unwrap().len(), 2);
+        assert_eq!(answer.json()["job"]["state"], "ordered");
+        assert_eq!(count(api, RecordKind::FootageJob).await, 1);
+        announced(api, Hop::Footage, 1).await;
     })
     .await;
 }

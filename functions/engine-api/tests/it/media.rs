@@ -6,14 +6,17 @@ use bytes::Bytes;
 use jiff::SignedDuration;
 use nexus_contract::blobs::Browser;
 use nexus_contract::{Fault, Faults, Flaky};
+use nexus_core::blobs::{Joined, UploadRules};
 use nexus_core::directory::OutsideKind;
 use nexus_core::effect::{self, Effect, State};
-use nexus_core::{Directory, Product, RecordKind, approval, records};
+use nexus_core::{Blobs, Directory, Product, RecordKind, approval, records};
 use nexus_engine::EnginePlatform;
 use nexus_engine::media::{ContentHash, MediaClass, MediaState};
 use nexus_engine::publishing::PostPlan;
 use nexus_engine::removal::{self, Removal};
+use nexus_engine::uploading::{self, Announced, Upload};
 use nexus_engine::{Media, MediaId};
+use nexus_handler::Env;
 use nexus_testkit::{MemoryPlatform, build};
 use serde_json::{Value, json};
 
@@ -273,7 +276,8 @@ async fn n53_blobs_that_could_not_be_deleted_at_once_are_left_to_the_sweep() {
         "one was deleted, and the upload was gone"
     );
 
-    let like = Removal { media: medium.id, since: api.platform.now(), blobs: Vec::new() };
+    let like =
+        Removal { media: medium.id, since: api.platform.now(), blobs: Vec::new(), unjoined: None };
     let removal = api.platform.load(&scope(), &like).await.unwrap();
     let rows = api.platform.rows().await;
     assert!(rows[0].due.is_some(), "the sweep finds it at once");
@@ -292,4 +296,200 @@ async fn a_place_that_was_never_used_can_be_removed() {
     assert_eq!(left(&api.platform).await.0, [RecordKind::Claim, RecordKind::Media]);
     assert_eq!(api.delete(&path).by(&ada()).send().await.status, 204);
     assert_eq!(left(&api.platform).await, (vec![], 0));
+}
+
+/// A video of so many MiB and a byte.
+fn film(mib: usize) -> Value {
+    json!({ "content_type": "video/mp4", "size": mib * MIB + 1 })
+}
+
+const MIB: usize = 1024 * 1024;
+
+/// An API where 16 MiB come at once, and more in parts.
+fn small(platform: MemoryPlatform) -> Api {
+    let usual = platform.env();
+    let mut set: Vec<(String, String)> = usual
+        .names()
+        .filter_map(|name| Some((name.to_owned(), usual.get(name)?.to_owned())))
+        .collect();
+    set.push(("PUT_AT_ONCE_BYTES".into(), (16 * MIB).to_string()));
+    Api::with(platform, &Env::from_pairs(set))
+}
+
+/// Announces a medium that comes in parts: its path and its parts.
+async fn in_parts(api: &Api) -> (String, Vec<Value>) {
+    let answer = api.post("/v1/media", film(16)).by(&ada()).send().await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    assert_eq!(answer.json().get("upload"), None);
+    let parts = answer.json()["parts"].as_array().unwrap().clone();
+    (answer.header("location").to_owned(), parts)
+}
+
+async fn put_part(api: &Api, part: &Value) -> bool {
+    let size = usize::try_from(part["size"].as_u64().unwrap()).unwrap();
+    let bytes = Bytes::from(vec![u8::try_from(part["number"].as_u64().unwrap()).unwrap(); size]);
+    Browser::put(&api.platform.blobs, part["url"].as_str().unwrap(), &[], bytes).await
+}
+
+async fn join(api: &Api, path: &str) -> crate::api::Answer {
+    api.call("POST", &format!("{path}/parts/join")).by(&ada()).send().await
+}
+
+/// The medium's record.
+async fn record(api: &Api, path: &str) -> Media {
+    let id = MediaId::parse(path.rsplit('/').next().unwrap()).unwrap();
+    let (table, key) = (&api.platform.table, nexus_engine::media::media_key(&scope(), id));
+    records::load::<Media>(table, &key, api.platform.now()).await.unwrap().unwrap().record
+}
+
+/// What joining a medium's parts comes to at the store itself.
+async fn joined(api: &Api, media: &Media) -> Joined {
+    let begun = media.begun.clone().unwrap();
+    let until = api.platform.now();
+    let rules = UploadRules { content_type: begun.content_type, size: begun.size, until };
+    Blobs::join_parts(&api.platform.blobs, &media.upload, &begun.id, &rules).await.unwrap()
+}
+
+#[tokio::test]
+async fn above_100_mib_a_medium_comes_in_parts() {
+    let api = Api::new();
+    let exactly = json!({ "content_type": "video/mp4", "size": 100 * MIB });
+    let at_once = api.post("/v1/media", exactly).by(&ada()).send().await.json();
+    assert!(at_once["upload"].is_object() && at_once.get("parts").is_none());
+    let answer = api.post("/v1/media", film(100)).by(&ada()).send().await.json();
+    assert!(answer["media"].is_object() && answer.get("upload").is_none());
+    let parts = answer["parts"].as_array().unwrap();
+    assert_eq!(parts.len(), 13);
+    let sizes: u64 = parts.iter().map(|part| part["size"].as_u64().unwrap()).sum();
+    assert_eq!(sizes, 100 * MIB as u64 + 1);
+    let until = api.platform.now() + SignedDuration::from_hours(1);
+    for (part, number) in parts.iter().zip(1..) {
+        assert_eq!((&part["number"], &part["method"]), (&json!(number), &json!("PUT")));
+        assert_eq!(part["until"], until.to_string());
+    }
+}
+
+#[tokio::test]
+async fn parts_are_one_medium_once_they_are_joined() {
+    let api = small(MemoryPlatform::new());
+    let (path, parts) = in_parts(&api).await;
+    assert_eq!(parts.len(), 3);
+    join(&api, &path).await.refused(409, &["parts.1", "parts.2", "parts.3"]);
+    assert!(put_part(&api, &parts[1]).await);
+    let early = join(&api, &path).await;
+    early.refused(409, &["parts.1", "parts.3"]);
+    let detail = "These parts have not come: 1, 3. Put what is missing, then join again.";
+    assert_eq!(early.json()["detail"], detail);
+    assert!(api.platform.blob_keys().await.is_empty(), "nothing is to be seen of it");
+
+    assert!(put_part(&api, &parts[2]).await && put_part(&api, &parts[0]).await);
+    for _ in 0..2 {
+        let answer = join(&api, &path).await;
+        assert_eq!(
+            (answer.status, answer.json()["state"].clone()),
+            (200, json!("awaiting_upload"))
+        );
+    }
+    let media = record(&api, &path).await;
+    let whole = Blobs::get(&api.platform.blobs, &media.upload).await.unwrap().unwrap();
+    assert_eq!(whole.len(), 16 * MIB + 1);
+    assert_eq!((whole[0], whole[8 * MIB], whole[16 * MIB]), (1, 2, 3), "in their order");
+    assert!(!put_part(&api, &parts[0]).await, "it is over");
+
+    // Once it was looked at, the bytes are gone from where they came, and joining again is still no error.
+    let seen = Media { state: MediaState::Ready, ..media.clone() };
+    api.platform.put(&scope(), &seen).await;
+    Blobs::delete(&api.platform.blobs, &media.upload).await.unwrap();
+    let answer = join(&api, &path).await;
+    assert_eq!((answer.status, answer.json()["state"].clone()), (200, json!("ready")));
+}
+
+#[tokio::test]
+async fn what_cannot_be_joined_says_why() {
+    let api = small(MemoryPlatform::new());
+    let at_once = api.post("/v1/media", photo()).by(&ada()).send().await;
+    let answer = join(&api, at_once.header("location")).await;
+    assert_eq!(answer.status, 409, "{answer:?}");
+
+    let (path, parts) = in_parts(&api).await;
+    api.platform.advance(SignedDuration::from_hours(1));
+    assert!(!put_part(&api, &parts[0]).await, "an hour is over");
+    let media = record(&api, &path).await;
+    let begun = media.begun.unwrap();
+    Blobs::drop_parts(&api.platform.blobs, &media.upload, &begun.id).await.unwrap();
+    let gone = join(&api, &path).await;
+    assert_eq!(gone.status, 404);
+    assert_eq!(
+        gone.json()["detail"],
+        "The upload of this medium is gone. Announce the medium anew."
+    );
+    api.platform.advance(SignedDuration::from_hours(23));
+    let missing = join(&api, &path).await;
+    assert_eq!(
+        (missing.status, missing.json()["detail"].clone()),
+        (404, json!("There is no such medium."))
+    );
+}
+
+#[tokio::test]
+async fn n53_a_removed_medium_takes_the_parts_that_came() {
+    let api = small(MemoryPlatform::new());
+    let (path, parts) = in_parts(&api).await;
+    assert!(put_part(&api, &parts[1]).await);
+    let media = record(&api, &path).await;
+    assert!(matches!(joined(&api, &media).await, Joined::Missing(_)), "it waits");
+    assert_eq!(api.delete(&path).by(&ada()).send().await.status, 204);
+    assert_eq!(left(&api.platform).await, (vec![], 0));
+    assert_eq!(joined(&api, &media).await, Joined::Gone);
+}
+
+#[tokio::test]
+async fn n53_parts_that_a_removal_could_not_drop_are_the_sweeps() {
+    // Announcing signs; removing drops the parts, which fails, and the removal stands.
+    let faults = Faults::script([Fault::None, Fault::Before]);
+    let platform =
+        MemoryPlatform::new().with_blobs(|blobs| Arc::new(Flaky::<dyn Blobs>::new(blobs, faults)));
+    let api = small(platform);
+    let (path, _) = in_parts(&api).await;
+    let media = record(&api, &path).await;
+    assert_eq!(api.delete(&path).by(&ada()).send().await.status, 204);
+    assert_eq!(left(&api.platform).await, (vec![RecordKind::Removal], 0));
+    let like =
+        Removal { media: media.id, since: api.platform.now(), blobs: Vec::new(), unjoined: None };
+    let removal = api.platform.load(&scope(), &like).await.unwrap();
+    removal::finish(&api.platform.table, &api.platform.blobs, &scope(), &removal).await.unwrap();
+    assert_eq!(joined(&api, &media).await, Joined::Gone);
+    assert_eq!(left(&api.platform).await, (vec![], 0));
+}
+
+#[tokio::test]
+async fn what_is_announced_again_is_begun_anew_and_leaves_nothing() {
+    let api = Api::new();
+    let who = ada();
+    let caller = nexus_testkit::people::caller(&who);
+    let desk = nexus_engine::Desk {
+        table: &api.platform.table,
+        scope: caller.scope(),
+        by: "u",
+        trace: "t",
+        ambient: &api.platform.ambient(),
+    };
+    let announced =
+        |size| Announced { content_type: "video/mp4".into(), size, product: None, vertical: None };
+    let again = async |size: u64| {
+        let (id, blobs) = (build::media_id(1), &api.platform.blobs);
+        uploading::announce(&desk, blobs, id, &announced(size), 4).await.unwrap()
+    };
+    let (first, upload) = again(5).await;
+    assert!(matches!(&upload, Upload::InParts(parted) if parted.parts.len() == 1));
+    let (second, _) = again(6).await;
+    assert_ne!(first.begun, second.begun);
+    assert_eq!(joined(&api, &first).await, Joined::Gone, "of the first nobody was told");
+    assert_eq!(joined(&api, &second).await, Joined::Missing(vec![1]));
+    // At last it is small enough to be put at once.
+    let (third, upload) = again(4).await;
+    assert!(third.begun.is_none() && matches!(upload, Upload::AtOnce(_)));
+    assert_eq!(joined(&api, &second).await, Joined::Gone);
+    let path = format!("/v1/media/{}", third.id);
+    assert_eq!(record(&api, &path).await.begun, None);
 }

@@ -64,7 +64,7 @@ async fn settings_have_defaults_and_take_what_is_said() {
     let api = Api::new();
     let defaults = json!({
         "languages": ["en", "es"], "networks": ["feed"], "brand_terms": [], "cache_hours": 24,
-        "time_zone": "UTC",
+        "time_zone": "UTC", "providers": { "speech": [] },
     });
     assert_eq!(api.get("/v1/settings").by(&ada()).send().await.json(), defaults);
 
@@ -79,6 +79,11 @@ async fn settings_have_defaults_and_take_what_is_said() {
         json!({ "languages": ["es"], "networks": [], "cache_hours": 721, "time_zone": "Mars" });
     let answer = api.put("/v1/settings", body).by(&ada()).send().await;
     answer.refused(422, &["languages", "networks", "cache_hours", "time_zone"]);
+    let body = json!({ "providers": { "copy": "gemini", "speech": ["elevenlabs", "house"], "footage": "runway" } });
+    let answer = api.put("/v1/settings", body.clone()).by(&ada()).send().await;
+    assert_eq!(answer.json()["providers"], body["providers"]);
+    let body = json!({ "providers": { "speech": ["house", "house"] } });
+    api.put("/v1/settings", body).by(&ada()).send().await.refused(422, &["providers.speech"]);
     let body = json!({ "networks": ["feed", "myspace"] });
     api.put("/v1/settings", body).by(&ada()).send().await.refused(422, &["networks[1]"]);
     api.put("/v1/settings", json!({ "lang": 1 })).by(&ada()).send().await.refused(422, &["lang"]);
