@@ -5,12 +5,15 @@ use std::sync::{Arc, OnceLock};
 
 use nexus_aws::polly::{PollySpeech, Voices};
 use nexus_aws::rekognition::RekognitionLabels;
+use nexus_aws::ssm::HouseKeys;
 use nexus_aws::translate::AmazonTranslate;
 use nexus_aws::{DynamoTable, S3Blobs, SdkConfig, SqsQueues};
-use nexus_core::{Blobs, Gauge, QueueAddress, Queues, Sender, Table};
+use nexus_core::{Blobs, Gauge, Product, QueueAddress, Queues, Sender, Table};
 use nexus_engine::copy::Copywriter;
+use nexus_engine::footage::FootageMaker;
 use nexus_engine::narration::Speech;
 use nexus_engine::platform::{Access, Area};
+use nexus_engine::providers::{Choice, CopyProvider, SpeechProvider};
 use nexus_engine::publishing::Publisher;
 use nexus_engine::tagging::Labeller;
 use nexus_engine::translation::Translator;
@@ -18,6 +21,8 @@ use nexus_engine::{EnginePlatform, Hop};
 use nexus_handler::Env;
 use nexus_kernel::Ambient;
 use nexus_offline::template_copy::TemplateCopywriter;
+use nexus_outbound::Parts;
+use nexus_vendors_engine::suite;
 
 /// The Engine's parts on AWS. What a function may do with them is its role's to say, not the platform's.
 pub struct AwsEngine {
@@ -27,6 +32,10 @@ pub struct AwsEngine {
     bucket: String,
     data_key: String,
     voices: Voices,
+    vendors: suite::Settings,
+    keys: Option<String>,
+    copywriter: CopyProvider,
+    footage: Vec<String>,
     table: OnceLock<DynamoTable>,
     blobs: OnceLock<S3Blobs>,
     queues: OnceLock<SqsQueues>,
@@ -34,7 +43,9 @@ pub struct AwsEngine {
 
 /// The Engine's platform, from the settings that the template gives every function: `TABLE`, `BUCKET`, `DATA_KEY`
 /// (the KMS key under which blobs are put), and `AWS_REGION`, which Lambda sets; `VOICE_EN` and `VOICE_ES` where other
-/// voices of Polly than the usual ones shall speak.
+/// voices of Polly than the usual ones shall speak; `KEYS` (the root of the house's keys in SSM) where vendors may be
+/// asked, `COPYWRITER` (`gemini` or `template`) for who writes unless a tenant chooses, `FOOTAGE` for who makes footage,
+/// and the vendors' own ([`suite::Settings`]).
 ///
 /// # Errors
 /// A setting is missing, or this runs in another region than the one in which all data stays (N43).
@@ -46,7 +57,11 @@ pub async fn engine(env: &Env) -> Result<AwsEngine, Box<dyn Error + Send + Sync>
         english: settings.parsed("VOICE_EN", "a voice like `en-US/Joanna`", usual.english),
         spanish: settings.parsed("VOICE_ES", "a voice like `es-US/Lupe`", usual.spanish),
     };
-    let ([table_name, bucket, data_key], voices) = settings.finish((names, voices))?;
+    let writers = [CopyProvider::Template, CopyProvider::Gemini].map(|p| (p.name(), p));
+    let copywriter = settings.choice("COPYWRITER", &writers, CopyProvider::Template);
+    let ([table_name, bucket, data_key], voices, copywriter) =
+        settings.finish((names, voices, copywriter))?;
+    let footage = env.get("FOOTAGE").unwrap_or_default().split_whitespace();
     Ok(AwsEngine {
         config: nexus_aws::start(env.get("AWS_REGION")).await?,
         ambient: Ambient::system(),
@@ -54,6 +69,10 @@ pub async fn engine(env: &Env) -> Result<AwsEngine, Box<dyn Error + Send + Sync>
         bucket,
         data_key,
         voices,
+        vendors: suite::Settings::read(|name| env.get(name))?,
+        keys: env.get("KEYS").filter(|root| !root.is_empty()).map(str::to_owned),
+        copywriter,
+        footage: footage.map(str::to_owned).collect(),
         table: OnceLock::new(),
         blobs: OnceLock::new(),
         queues: OnceLock::new(),
@@ -63,6 +82,27 @@ pub async fn engine(env: &Env) -> Result<AwsEngine, Box<dyn Error + Send + Sync>
 impl AwsEngine {
     fn queues(&self) -> Arc<dyn Queues> {
         Arc::new(self.queues.get_or_init(|| SqsQueues::new(&self.config)).clone())
+    }
+
+    /// A vendor, where this function was told where the keys are. One that cannot be set up is nobody's choice: the
+    /// operator reads why, and who chose it reads on the draft that it is not here.
+    fn vendor<V>(
+        &self,
+        set_up: impl FnOnce(&suite::Settings, &Parts) -> Result<V, suite::NoWay>,
+    ) -> Option<V> {
+        let root = self.keys.as_ref()?;
+        let clock = Arc::clone(&self.ambient.clock);
+        let made = self.vendors.transport().and_then(|transport| {
+            let parts = Parts {
+                product: Product::Engine,
+                ambient: self.ambient.clone(),
+                table: self.table(Access::Write),
+                vault: Arc::new(HouseKeys::new(&self.config, root, clock)),
+                transport,
+            };
+            set_up(&self.vendors, &parts)
+        });
+        made.inspect_err(|error| tracing::error!(%error, "a vendor cannot be set up")).ok()
     }
 }
 
@@ -96,21 +136,48 @@ impl EnginePlatform for AwsEngine {
         Arc::new(RekognitionLabels::new(&self.config))
     }
 
-    fn copywriter(&self) -> Arc<dyn Copywriter> {
-        Arc::new(TemplateCopywriter::new())
+    fn copywriters(&self) -> Choice<CopyProvider, dyn Copywriter> {
+        let template: Arc<dyn Copywriter> = Arc::new(TemplateCopywriter::new());
+        let Some(gemini) = self.vendor(suite::Settings::gemini) else {
+            return Choice::of(CopyProvider::Template, template);
+        };
+        // Amazon Translate makes the Spanish here.
+        let gemini: Arc<dyn Copywriter> = Arc::new(gemini.english_only());
+        match self.copywriter {
+            CopyProvider::Template => {
+                Choice::of(CopyProvider::Template, template).and(CopyProvider::Gemini, gemini)
+            }
+            CopyProvider::Gemini => {
+                Choice::of(CopyProvider::Gemini, gemini).and(CopyProvider::Template, template)
+            }
+        }
     }
 
     fn translator(&self) -> Option<Arc<dyn Translator>> {
         Some(Arc::new(AmazonTranslate::new(&self.config)))
     }
 
-    fn speech(&self) -> Arc<dyn Speech> {
-        Arc::new(PollySpeech::new(&self.config, self.voices.clone()))
+    fn voices(&self) -> Choice<SpeechProvider, dyn Speech> {
+        let polly = PollySpeech::new(&self.config, self.voices.clone());
+        let house = Choice::of(SpeechProvider::House, Arc::new(polly) as Arc<dyn Speech>);
+        match self.vendor(suite::Settings::elevenlabs) {
+            Some(elevenlabs) => house.and(SpeechProvider::ElevenLabs, Arc::new(elevenlabs)),
+            None => house,
+        }
     }
 
     /// None: no network is connected on AWS yet, and the local feed is the one machine's.
     fn publishers(&self) -> Vec<Arc<dyn Publisher>> {
         Vec::new()
+    }
+
+    fn footage_makers(&self) -> Vec<Arc<dyn FootageMaker>> {
+        if self.footage.is_empty() {
+            return Vec::new();
+        }
+        let makers = self.vendor(suite::Settings::footage_makers).unwrap_or_default();
+        let named = |name: &String| makers.iter().find(|maker| maker.name() == name).cloned();
+        self.footage.iter().filter_map(named).collect()
     }
 }
 
@@ -142,10 +209,10 @@ mod tests {
             Env::from_pairs(pairs.chain(more.iter().copied()))
         };
         let platform = engine(&env(&[])).await.unwrap();
-        let engines = [Language::En, Language::Es].map(|l| platform.speech().engine(l).unwrap());
+        let engines = [Language::En, Language::Es].map(|l| platform.voices().usual().engine(l).unwrap());
         assert_eq!(engines, ["polly neural Joanna", "polly neural Lupe"]);
         let other = engine(&env(&[("VOICE_ES", "es-MX/Mia")])).await.unwrap();
-        assert_eq!(other.speech().engine(Language::Es).unwrap(), "polly neural Mia");
+        assert_eq!(other.voices().usual().engine(Language::Es).unwrap(), "polly neural Mia");
         let told = refusal(&env(&[("VOICE_EN", "Joanna")])).await;
         assert_eq!(told, "settings: VOICE_EN must be a voice like `en-US/Joanna`");
     }

@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use nexus_core::CallContext;
 use nexus_engine::copy::Copywriter;
+use nexus_engine::footage::FootageMaker;
 use nexus_engine::narration::{Speech, Spoken};
+use nexus_engine::providers::{Choice, CopyProvider, SpeechProvider};
 use nexus_engine::tagging::Labeller;
 use nexus_engine::translation::Translator;
 use nexus_kernel::{Failure, Language};
@@ -15,6 +18,10 @@ use nexus_offline::apertium::Apertium;
 use nexus_offline::image_facts::ImageFacts;
 use nexus_offline::speech::OfflineSpeech;
 use nexus_offline::template_copy::TemplateCopywriter;
+use nexus_outbound::Parts;
+use nexus_vendors_engine::{elevenlabs, gemini, suite};
+
+use crate::keys::KeysError;
 
 /// The engines of one machine.
 #[derive(Clone)]
@@ -22,15 +29,31 @@ pub struct Engines {
     /// Tells what a photo shows.
     pub labeller: Arc<dyn Labeller>,
     /// Writes words.
-    pub copywriter: Arc<dyn Copywriter>,
+    pub copywriters: Choice<CopyProvider, dyn Copywriter>,
     /// Translates, where installed.
     pub translator: Option<Arc<dyn Translator>>,
     /// Speaks, in the languages whose voices are installed.
-    pub speech: Arc<dyn Speech>,
+    pub voices: Choice<SpeechProvider, dyn Speech>,
+    /// Makes footage for money, where the vault has a vendor's key.
+    pub footage_makers: Vec<Arc<dyn FootageMaker>>,
     /// Works on sound and moving pictures, where installed.
     pub ffmpeg: Option<Ffmpeg>,
     /// Where the captions' font lies.
     pub fonts: PathBuf,
+}
+
+/// Why the vendors cannot be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum VendorsError {
+    /// The settings are wrong.
+    #[error("settings: {0}")]
+    Settings(#[from] suite::Problems),
+    /// The way out cannot be set up.
+    #[error(transparent)]
+    NoWay(#[from] suite::NoWay),
+    /// The vault does not open.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
 }
 
 /// Where to look.
@@ -62,14 +85,46 @@ impl Engines {
         let path = joined.to_string_lossy().into_owned();
         Self {
             labeller: Arc::new(ImageFacts),
-            copywriter: Arc::new(TemplateCopywriter::new()),
+            copywriters: Choice::of(CopyProvider::Template, Arc::new(TemplateCopywriter::new())),
             translator: Apertium::locate(None, &path)
                 .await
                 .map(|a| Arc::new(a) as Arc<dyn Translator>),
-            speech: Arc::new(OfflineSpeech::locate(None, None, &path).await),
+            voices: Choice::of(
+                SpeechProvider::House,
+                Arc::new(OfflineSpeech::locate(None, None, &path).await),
+            ),
+            footage_makers: Vec::new(),
             ffmpeg: Ffmpeg::locate(None, &search),
             fonts: places.fonts.clone(),
         }
+    }
+
+    /// These engines, and beside them the vendors whose keys the vault has. Words are Gemini's then, unless a tenant
+    /// chooses the templates; nobody's are ElevenLabs' to speak who did not ask for it (N28).
+    pub(crate) async fn with_vendors(
+        mut self,
+        settings: &suite::Settings,
+        parts: &Parts,
+    ) -> Result<Self, VendorsError> {
+        if suite::has_key(&gemini::VENDOR, parts).await? {
+            let (gemini, template) = (settings.gemini(parts)?, self.copywriters.usual());
+            let template = Arc::clone(template);
+            self.copywriters = Choice::of(CopyProvider::Gemini, Arc::new(gemini) as _)
+                .and(CopyProvider::Template, template);
+        }
+        if suite::has_key(&elevenlabs::VENDOR, parts).await? {
+            let elevenlabs = Arc::new(settings.elevenlabs(parts)?);
+            self.voices = self.voices.and(SpeechProvider::ElevenLabs, elevenlabs);
+        }
+        for maker in settings.footage_makers(parts)? {
+            let vendor = suite::VENDORS.iter().find(|vendor| vendor.name == maker.name());
+            if let Some(vendor) = vendor
+                && suite::has_key(vendor, parts).await?
+            {
+                self.footage_makers.push(maker);
+            }
+        }
+        Ok(self)
     }
 
     /// What there is and what is missing, for `nexus doctor`.
@@ -84,8 +139,8 @@ impl Engines {
                 Err(error) => Err(error.to_string()),
             },
         };
-        let voice =
-            |language| self.speech.engine(language).ok_or_else(|| self.speech.absence(language));
+        let house = self.voices.usual();
+        let voice = |language| house.engine(language).ok_or_else(|| house.absence(language));
         let font = self.fonts.join(FONT_FILE);
         let translator = self
             .translator
@@ -93,7 +148,7 @@ impl Engines {
             .map(|t| format!("{} (rough; used where no pair was written)", t.engine()));
         vec![
             Found { purpose: "labels", engine: Ok(self.labeller.engine()) },
-            Found { purpose: "words", engine: Ok(self.copywriter.engine()) },
+            Found { purpose: "words", engine: Ok(self.copywriters.usual().engine()) },
             Found {
                 purpose: "Spanish",
                 engine: Ok(translator.unwrap_or_else(|| "paired templates".to_owned())),
@@ -148,7 +203,7 @@ impl Speech for Silent {
         )
     }
 
-    async fn say(&self, _: Language, _: &str) -> Result<Spoken, Failure> {
+    async fn say(&self, _: &CallContext, _: Language, _: &str) -> Result<Spoken, Failure> {
         Err(Failure::unavailable("No voice is installed."))
     }
 }

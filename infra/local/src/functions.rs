@@ -30,6 +30,10 @@ pub const ALL: &[(&str, Make)] = &[
         nexus_publish::Publish::NAME,
         Entry::event::<Batch<nexus_publish::Publish>, dyn EnginePlatform>,
     ),
+    (
+        nexus_footage::BuyFootage::NAME,
+        Entry::event::<Batch<nexus_footage::BuyFootage>, dyn EnginePlatform>,
+    ),
     (nexus_health::Health::NAME, Entry::event::<nexus_health::Health, dyn EnginePlatform>),
     (nexus_relay::Relay::NAME, Entry::event::<nexus_relay::Relay, dyn EnginePlatform>),
     (

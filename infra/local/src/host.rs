@@ -24,13 +24,16 @@ use nexus_embedded::{OpenError, Store};
 use nexus_engine::platform::Area;
 use nexus_handler::{Env, SettingsError};
 use nexus_kernel::ambient::ManualClock;
+use nexus_outbound::Parts;
+use nexus_vendors_engine::suite;
 use nexus_kernel::{Ambient, Failure, Timestamp};
 
-use crate::engines::Engines;
+use crate::engines::{Engines, VendorsError};
 use crate::feed::{self, Feed};
 use crate::gateway::{self, Route};
 use crate::home::{self, Link};
 use crate::issuer::{Issuer, IssuerError};
+use crate::keys;
 use crate::metrics::Metrics;
 use crate::platform::LocalPlatform;
 use crate::poller::Poller;
@@ -81,6 +84,9 @@ pub enum StartError {
     /// The issuer's key cannot be opened.
     #[error(transparent)]
     Issuer(#[from] IssuerError),
+    /// The vendors cannot be asked.
+    #[error(transparent)]
+    Vendors(#[from] VendorsError),
     /// A directory cannot be made or read.
     #[error("the data directory cannot be used: {0}")]
     Directory(#[from] io::Error),
@@ -165,10 +171,27 @@ impl Host {
         let issuer = Arc::new(issuer(&data, &plan)?);
         let metrics = Metrics::default();
 
+        let buckets = Arc::new(plan.buckets.clone());
+        let telling = bucket_notices::Telling {
+            blobs: Arc::clone(&blobs),
+            buckets: Arc::clone(&buckets),
+            queues: Arc::clone(&queues),
+            ambient: ambient.clone(),
+        };
+        let vendors = suite::Settings::read(|name| settings.get(name).map(String::as_str))
+            .map_err(VendorsError::from)?;
+        let parts = Parts {
+            product: Product::Engine,
+            ambient: ambient.clone(),
+            table: Arc::clone(&table),
+            vault: keys::over(&data, Arc::clone(&table), &ambient).map_err(VendorsError::from)?,
+            transport: vendors.transport().map_err(VendorsError::from)?,
+        };
+        let engines = engines.with_vendors(&vendors, &parts).await?;
         let platform = LocalPlatform {
             ambient: ambient.clone(),
             table: Arc::clone(&table),
-            blobs: Arc::clone(&blobs),
+            blobs: Arc::new(telling),
             queues: Arc::clone(&queues),
             engines: engines.clone(),
             feed: feed.clone(),
@@ -178,10 +201,11 @@ impl Host {
         let functions = Arc::new(make_functions(&plan, &platform, &over, &ambient, &metrics)?);
         let apis = make_apis(&plan, &functions, &issuer, &ambient)?;
         let uploads = Uploads {
+            store: store.clone(),
             blobs: Arc::clone(&blobs),
             queues: Arc::clone(&queues),
             urls,
-            buckets: Arc::new(plan.buckets.clone()),
+            buckets,
             ambient: ambient.clone(),
             scratch,
         };
@@ -357,6 +381,7 @@ impl Host {
                 bucket_notices::tell(
                     &self.plan.buckets,
                     &*self.queues,
+                    bucket_notices::PUT,
                     &blob.key,
                     blob.size,
                     self.ambient.now(),

@@ -13,6 +13,7 @@ pub mod home;
 pub mod host;
 pub mod invoke;
 pub mod issuer;
+pub mod keys;
 pub mod metrics;
 mod platform;
 pub mod poller;

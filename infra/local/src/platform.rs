@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use nexus_core::{Blobs, Gauge, QueueAddress, Queues, Sender, Table};
 use nexus_engine::copy::Copywriter;
+use nexus_engine::footage::FootageMaker;
 use nexus_engine::narration::Speech;
 use nexus_engine::platform::{Access, Area};
+use nexus_engine::providers::{Choice, CopyProvider, SpeechProvider};
 use nexus_engine::publishing::Publisher;
 use nexus_engine::tagging::Labeller;
 use nexus_engine::translation::Translator;
@@ -50,19 +52,23 @@ impl EnginePlatform for LocalPlatform {
         Arc::clone(&self.engines.labeller)
     }
 
-    fn copywriter(&self) -> Arc<dyn Copywriter> {
-        Arc::clone(&self.engines.copywriter)
+    fn copywriters(&self) -> Choice<CopyProvider, dyn Copywriter> {
+        self.engines.copywriters.clone()
     }
 
     fn translator(&self) -> Option<Arc<dyn Translator>> {
         self.engines.translator.clone()
     }
 
-    fn speech(&self) -> Arc<dyn Speech> {
-        Arc::clone(&self.engines.speech)
+    fn voices(&self) -> Choice<SpeechProvider, dyn Speech> {
+        self.engines.voices.clone()
     }
 
     fn publishers(&self) -> Vec<Arc<dyn Publisher>> {
         vec![Arc::new(self.feed.clone())]
+    }
+
+    fn footage_makers(&self) -> Vec<Arc<dyn FootageMaker>> {
+        self.engines.footage_makers.clone()
     }
 }

@@ -1,7 +1,7 @@
 //! The signed addresses of blobs: what S3's presigned requests are on AWS.
 //!
 //! A browser puts exactly what was announced, or nothing; what came is told to the queue that the template wires
-//! to the bucket.
+//! to the bucket. A part is told to nobody: it is nothing yet.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use axum::routing::get;
 use futures::StreamExt;
 use nexus_core::blobs::BlobError;
 use nexus_core::{Blobs, Queues};
-use nexus_embedded::{SignedUrls, UploadGrant, UrlError};
+use nexus_embedded::{PartGrant, SignedUrls, Store, UrlError};
 use nexus_kernel::Ambient;
 use tokio::io::AsyncWriteExt;
 use tower::ServiceExt;
@@ -27,6 +27,7 @@ use crate::template::plan::BucketPlan;
 /// What the routes need.
 #[derive(Clone)]
 pub(crate) struct Uploads {
+    pub(crate) store: Store,
     pub(crate) blobs: Arc<dyn Blobs>,
     pub(crate) queues: Arc<dyn Queues>,
     pub(crate) urls: Arc<SignedUrls>,
@@ -89,21 +90,28 @@ fn unavailable(error: &dyn std::error::Error) -> Response {
 
 async fn take(State(uploads): State<Uploads>, request: Request) -> Result<StatusCode, Refused> {
     let (path, query) = (request.uri().path(), request.uri().query().unwrap_or_default());
-    let grant = uploads.urls.verify_upload(path, query, uploads.ambient.now())?;
+    let now = uploads.ambient.now();
+    match uploads.urls.verify_part(path, query, now) {
+        Ok(grant) => return take_part(&uploads, grant, request).await,
+        // Not a part's address; perhaps an upload's.
+        Err(UrlError::Forged) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let grant = uploads.urls.verify_upload(path, query, now)?;
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
     let content_type = content_type.unwrap_or_default().to_owned();
-    let announced =
-        request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
-    grant.admits(&content_type, announced.unwrap_or(grant.rules.size))?;
+    grant.admits(&content_type, announced(&request).unwrap_or(grant.rules.size))?;
 
     // To a file first: half an upload is none, and a large one does not fit into memory.
     let file = tempfile::NamedTempFile::new_in(&uploads.scratch)?;
-    let size = write_down(&grant, request.into_body(), &file).await?;
+    let size = write_down(grant.rules.size, request.into_body(), &file).await?;
     grant.admits(&content_type, size)?;
     let facts = uploads.blobs.put_file(&grant.key, file.path(), &content_type).await?;
     let now = uploads.ambient.now();
+    let (buckets, queues) = (&uploads.buckets, &*uploads.queues);
     let told =
-        bucket_notices::tell(&uploads.buckets, &*uploads.queues, &grant.key, facts.size, now).await;
+        bucket_notices::tell(buckets, queues, bucket_notices::PUT, &grant.key, facts.size, now)
+            .await;
     // Without its notice nobody would look at it: the browser has to try again.
     told.map_err(|failure| {
         nexus_handler::outcome::log("uploads", &failure);
@@ -112,19 +120,36 @@ async fn take(State(uploads): State<Uploads>, request: Request) -> Result<Status
     Ok(StatusCode::OK)
 }
 
-/// Writes the body down, up to one byte more than was announced; how many bytes came.
-async fn write_down(
-    grant: &UploadGrant,
-    body: Body,
-    file: &tempfile::NamedTempFile,
-) -> Result<u64, Refused> {
+async fn take_part(
+    uploads: &Uploads,
+    grant: PartGrant,
+    request: Request,
+) -> Result<StatusCode, Refused> {
+    grant.admits(announced(&request).unwrap_or(grant.size))?;
+    let file = tempfile::NamedTempFile::new_in(&uploads.scratch)?;
+    grant.admits(write_down(grant.size, request.into_body(), &file).await?)?;
+    let path = file.path().to_owned();
+    match uploads.store.put_part(&grant, move || std::fs::File::open(path)).await? {
+        true => Ok(StatusCode::OK),
+        // It was joined or dropped meanwhile.
+        false => Err(Refused::NotFound),
+    }
+}
+
+/// How many bytes the request says to have, if it does.
+fn announced(request: &Request) -> Option<u64> {
+    request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok())
+}
+
+/// Writes the body down, as long as it has no more than so many bytes; how many came.
+async fn write_down(most: u64, body: Body, file: &tempfile::NamedTempFile) -> Result<u64, Refused> {
     let mut to = tokio::fs::File::from_std(file.reopen()?);
     let (mut stream, mut size) = (body.into_data_stream(), 0u64);
     while let Some(chunk) = stream.next().await {
         // A connection that broke off: nothing came.
         let Ok(chunk) = chunk else { return Err(UrlError::OtherSize.into()) };
         size += chunk.len() as u64;
-        if size > grant.rules.size {
+        if size > most {
             return Err(UrlError::OtherSize.into());
         }
         to.write_all(&chunk).await?;

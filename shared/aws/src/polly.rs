@@ -24,6 +24,7 @@ use aws_sdk_polly::operation::synthesize_speech::builders::SynthesizeSpeechFluen
 use aws_sdk_polly::primitives::ByteStream;
 use aws_sdk_polly::types::{Engine, LanguageCode, OutputFormat, SpeechMarkType, TextType, VoiceId};
 use bytes::{Bytes, BytesMut};
+use nexus_core::CallContext;
 use nexus_engine::narration::{Mark, Speech, Spoken};
 use nexus_kernel::{Failure, Language};
 
@@ -196,7 +197,22 @@ impl Speech for PollySpeech {
         String::new()
     }
 
-    async fn say(&self, language: Language, sentence: &str) -> Result<Spoken, Failure> {
+    fn is_paid(&self) -> bool {
+        true
+    }
+
+    async fn say(
+        &self,
+        _: &CallContext,
+        language: Language,
+        sentence: &str,
+    ) -> Result<Spoken, Failure> {
+        self.speak(language, sentence).await
+    }
+}
+
+impl PollySpeech {
+    async fn speak(&self, language: Language, sentence: &str) -> Result<Spoken, Failure> {
         check(sentence)?;
         let voice = self.voice(language);
         let (mut sounds, mut marks) = (Vec::new(), Vec::new());

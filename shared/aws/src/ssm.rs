@@ -14,6 +14,8 @@
 //! What a role needs: `ssm:GetParameter`, `ssm:GetParametersByPath`, `ssm:PutParameter` and `ssm:DeleteParameters` on
 //! `{root}/{product}/*`, and the key's `kms:Decrypt`, `kms:Encrypt` and `kms:GenerateDataKey`.
 
+mod house_keys;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -25,6 +27,8 @@ use nexus_core::Table;
 use nexus_core::vault::{Remains, SecretName, VaultError};
 use nexus_kernel::{Ambient, Secret, Timestamp};
 use nexus_vault::{Left, RowVault, Safe, Said, Slot};
+
+pub use house_keys::HouseKeys;
 
 /// The most names in one deletion, as SSM has it.
 const BATCH: usize = 10;

@@ -92,6 +92,8 @@ fn told(failure: Failure) -> BoxError {
 
 /// A cold start: settings, log, runtime, then the work until Lambda ends it.
 fn run(work: impl AsyncFnOnce(Env) -> Result<(), BoxError>) -> ExitCode {
+    // Before anything may speak TLS; a second one would be refused, which is no matter.
+    rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
     let env = settings();
     tracing_subscriber::fmt()
         .json()

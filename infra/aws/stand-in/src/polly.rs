@@ -117,7 +117,7 @@ pub(crate) async fn synthesize_speech(
 ) -> Result<Sound, Refusal> {
     let rate = check(&asked)?;
     let language = if asked.voice_id_is_spanish() { Language::Es } else { Language::En };
-    let spoken = voices.speech.say(language, &asked.text).await;
+    let spoken = voices.speech.speak(language, &asked.text).await;
     let wav = spoken.map_err(|e| Refusal::ours("ServiceFailureException", e))?.audio;
     let failed = |error: io::Error| Refusal::ours("ServiceFailureException", error);
     let (content_type, audio) = match asked.output_format {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::{Method, Request, StatusCode};
 use clap::Args;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -198,7 +198,8 @@ async fn prepare_tenant(api: &ApiClient<'_>) -> Result<String, Complaint> {
     Ok(made["id"].as_str().unwrap_or_default().to_owned())
 }
 
-/// Uploads as a browser would: announces the medium, then puts its bytes to the signed address.
+/// Uploads as a browser would: announces the medium, then puts its bytes to the signed address, or, where they are
+/// many, part by part.
 async fn upload(
     host: &Arc<Host>,
     api: &ApiClient<'_>,
@@ -213,20 +214,35 @@ async fn upload(
     let announced =
         json!({ "content_type": found.mime(), "size": bytes.len(), "product": product });
     let answered = api.send(Method::POST, "/v1/media", &announced).await?;
-    let signed = &answered["upload"];
+    let id = answered["media"]["id"].as_str().unwrap_or_default().to_owned();
+    let mut rest = Bytes::from(bytes);
+    match answered["parts"].as_array() {
+        None => put(host, name, &answered["upload"], rest).await?,
+        Some(parts) => {
+            for part in parts {
+                let size = part["size"].as_u64().and_then(|size| usize::try_from(size).ok());
+                let size = size.unwrap_or_default().min(rest.len());
+                put(host, name, part, rest.split_to(size)).await?;
+            }
+            let path = format!("/v1/media/{id}/parts/join");
+            api.send(Method::POST, &path, &Value::Null).await?;
+        }
+    }
+    Ok(id)
+}
+
+/// Puts bytes by a signed request.
+async fn put(host: &Arc<Host>, name: &str, signed: &Value, bytes: Bytes) -> Result<(), Complaint> {
     let mut request =
         Request::builder().method(Method::PUT).uri(signed["url"].as_str().unwrap_or_default());
     for (name, value) in signed["headers"].as_object().into_iter().flatten() {
         request = request.header(name, value.as_str().unwrap_or_default());
     }
     let (status, body) = answer(host.house(Vec::new()), request.body(Body::from(bytes))?).await?;
-    if !status.is_success() {
-        return Err(Complaint::new(format!(
-            "{name} was not taken: {}",
-            String::from_utf8_lossy(&body)
-        )));
+    if status.is_success() {
+        return Ok(());
     }
-    Ok(answered["media"]["id"].as_str().unwrap_or_default().to_owned())
+    Err(Complaint::new(format!("{name} was not taken: {}", String::from_utf8_lossy(&body))))
 }
 
 /// How many messages nobody could handle.

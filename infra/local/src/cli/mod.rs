@@ -6,6 +6,7 @@ mod demo;
 mod doctor;
 mod invoke;
 mod redrive;
+mod secret;
 mod serve;
 mod status;
 mod token;
@@ -56,6 +57,8 @@ enum Command {
     Status(status::Status),
     /// Bring a queue's dead letters back
     Redrive(redrive::Redrive),
+    /// Keep the keys by which vendors know this house
+    Secret(secret::SecretCommand),
     /// Check this machine: engines, data directory, template; or an AWS account
     Doctor(doctor::Doctor),
 }
@@ -185,7 +188,7 @@ impl Where {
             template: self.template()?,
             ambient: Ambient::system(),
             engines: self.engines().await?,
-            settings: films.settings(),
+            settings: films.settings().into_iter().chain(vendor_settings()).collect(),
             base,
         };
         Ok(Host::open(options).await?)
@@ -195,6 +198,12 @@ impl Where {
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the process's environment")]
 fn search_path() -> Vec<PathBuf> {
     std::env::var("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()
+}
+
+/// What the environment sets of the vendors.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the process's environment")]
+fn vendor_settings() -> impl Iterator<Item = (String, String)> {
+    std::env::vars().filter(|(name, _)| nexus_vendors_engine::suite::is_setting(name))
 }
 
 /// The region that the environment names to the programs of AWS.
@@ -253,6 +262,7 @@ pub fn run(nexus: Nexus) -> ExitCode {
             Command::Approve(command) => command.run().await,
             Command::Status(command) => command.run().await,
             Command::Redrive(command) => command.run().await,
+            Command::Secret(command) => command.run().await,
             Command::Doctor(command) => command.run().await,
         }
     });

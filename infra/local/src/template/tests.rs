@@ -154,6 +154,7 @@ fn every_function_of_the_line_is_wired() {
             "narrate",
             "animate",
             "publish",
+            "footage",
             "relay",
             "retention-sweep",
             "health"

@@ -31,16 +31,16 @@ fn bodies(client: &StaticReplayClient) -> Vec<Value> {
 async fn refused(answers: &[(u16, &str)], sentence: &str) -> Failure {
     let (config, _) = answering(1, answers);
     let speech = PollySpeech::new(&config, Voices::default()).with_marks();
-    speech.say(Language::En, sentence).await.unwrap_err()
+    speech.speak(Language::En, sentence).await.unwrap_err()
 }
 
 #[tokio::test]
 async fn n27_polly_is_asked_for_a_neural_voice() {
     let (speech, client) = speech(vec![sound(3), sound(3)]);
-    let spoken = speech.say(Language::En, "Good morning.").await.unwrap();
+    let spoken = speech.speak(Language::En, "Good morning.").await.unwrap();
     assert_eq!((spoken.audio, spoken.extension), (mp3::tests::file(3), "mp3"));
     assert_eq!(spoken.marks, []);
-    speech.say(Language::Es, "¡Buenos días!").await.unwrap();
+    speech.speak(Language::Es, "¡Buenos días!").await.unwrap();
     let body = |voice: &str, locale: &str, text: &str| {
         json!({"Engine": "neural", "VoiceId": voice, "LanguageCode": locale, "OutputFormat": "mp3",
                "SampleRate": "24000", "TextType": "text", "Text": text})
@@ -58,7 +58,7 @@ async fn n27_a_deployments_own_voices_speak_neurally_too() {
     let voices = Voices { english: "en-US/Ruth".parse().unwrap(), ..Voices::default() };
     let (config, client) = replaying(1, vec![sound(1)]);
     let speech = PollySpeech::new(&config, voices);
-    speech.say(Language::En, "Hello.").await.unwrap();
+    speech.speak(Language::En, "Hello.").await.unwrap();
     assert_eq!(bodies(&client)[0]["VoiceId"], "Ruth");
     assert_eq!(bodies(&client)[0]["Engine"], "neural");
     assert_eq!(speech.engine(Language::En).unwrap(), "polly neural Ruth");
@@ -74,7 +74,7 @@ async fn marks_are_asked_for_by_a_second_call_and_only_when_told() {
         r#"{"time":373,"type":"word","start":7,"end":12,"value":"aquí"}"#,
     ];
     let (speech, client) = speech(vec![sound(40), lines(&marks)]);
-    let spoken = speech.with_marks().say(Language::Es, "Cafés aquí.").await.unwrap();
+    let spoken = speech.with_marks().speak(Language::Es, "Cafés aquí.").await.unwrap();
     let mark = |word: &str, bytes, start_ms| Mark { word: word.into(), bytes, start_ms };
     assert_eq!(spoken.marks, [mark("Cafés", 0..6, 6), mark("aquí", 7..12, 373)]);
     let expected = json!({"Engine": "neural", "VoiceId": "Lupe", "LanguageCode": "es-US",
@@ -89,7 +89,7 @@ async fn a_long_text_is_spoken_in_parts_and_its_marks_are_those_of_the_whole() {
     let text = format!("{first}{second}");
     let mark = r#"{"time":10,"type":"word","start":0,"end":3,"value":"…"}"#;
     let (speech, client) = speech(vec![sound(50), lines(&[mark]), sound(7), lines(&[mark, ""])]);
-    let spoken = speech.with_marks().say(Language::Es, &text).await.unwrap();
+    let spoken = speech.with_marks().speak(Language::Es, &text).await.unwrap();
     let texts: Vec<_> = bodies(&client).iter().map(|b| b["Text"].as_str().unwrap().len()).collect();
     assert_eq!(texts, [first.len(), first.len(), second.len(), second.len()]);
     assert_eq!(spoken.audio, Bytes::from(mp3::tests::frame().repeat(57)), "one file");
@@ -106,7 +106,7 @@ async fn a_long_text_is_spoken_in_parts_and_its_marks_are_those_of_the_whole() {
 async fn no_part_is_longer_than_polly_takes() {
     let text = "☕é".repeat(2_500);
     let (speech, client) = speech((0..3).map(|_| sound(1)).collect());
-    speech.say(Language::En, &text).await.unwrap();
+    speech.speak(Language::En, &text).await.unwrap();
     let texts: Vec<String> =
         bodies(&client).iter().map(|b| b["Text"].as_str().unwrap().to_owned()).collect();
     assert!(texts.iter().all(|t| t.encode_utf16().count() <= 3_000));
@@ -145,7 +145,7 @@ async fn n28_a_failing_polly_is_a_failure_told_apart_by_its_type() {
             ],
         );
         let speech = PollySpeech::new(&config, Voices::default());
-        let failure = speech.say(Language::En, "Good morning.").await.unwrap_err();
+        let failure = speech.speak(Language::En, "Good morning.").await.unwrap_err();
         assert_eq!(failure.kind(), kind, "{code}");
         let cause = failure.source().unwrap().to_string();
         assert!(cause.contains(code) && cause.contains("request r-1"), "{cause}");
@@ -164,11 +164,11 @@ async fn what_is_no_sound_or_no_mark_is_unavailable() {
     let within_a_letter = r#"{"time":6,"type":"word","start":0,"end":1,"value":"¿"}"#;
     for marks in ["no json", r#"{"time":6}"#, beyond, within_a_letter] {
         let (speech, _) = speech(vec![sound(1), lines(&[marks])]);
-        let failure = speech.with_marks().say(Language::Es, "¿Café?").await.unwrap_err();
+        let failure = speech.with_marks().speak(Language::Es, "¿Café?").await.unwrap_err();
         assert_eq!(failure.kind(), FailureKind::Unavailable, "{marks}");
     }
     let sentence = r#"{"time":0,"type":"sentence","start":0,"end":7,"value":"x"}"#;
     let (speech, _) = speech(vec![sound(1), lines(&[sentence])]);
-    let spoken = speech.with_marks().say(Language::Es, "¿Café?").await.unwrap();
+    let spoken = speech.with_marks().speak(Language::Es, "¿Café?").await.unwrap();
     assert_eq!(spoken.marks, [], "another sort of mark is passed over");
 }
