@@ -45,6 +45,11 @@ fn each_room_depends_only_on_the_rooms_it_may() {
             "nexus-engine" | "nexus-handler" | "nexus-contract" | "nexus-vault" => {
                 vec!["nexus-kernel", "nexus-core"]
             }
+            // The ledger is a part of the way out, and stands in the table.
+            "nexus-outbound" => vec!["nexus-kernel", "nexus-core"],
+            "nexus-vendors-engine" => {
+                vec!["nexus-kernel", "nexus-core", "nexus-engine", "nexus-outbound"]
+            }
             "nexus-embedded" => vec!["nexus-kernel", "nexus-core", "nexus-vault"],
             // The products' ports, never their rules.
             "nexus-aws" => vec!["nexus-kernel", "nexus-core", "nexus-engine", "nexus-vault"],
@@ -125,12 +130,27 @@ fn functions_know_no_adapter() {
             "nexus-aws",
             "nexus-offline",
             "nexus-lambda",
+            "nexus-outbound",
+            "nexus-vendors-engine",
+            "reqwest",
             "rusqlite",
             "lambda_runtime",
         ] {
             assert!(!has(&tree, stranger), "{} needs {stranger}", package.name);
         }
     }
+}
+
+#[test]
+fn n35_one_room_speaks_http_to_third_parties() {
+    let metadata = metadata();
+    let knows = |package: &&&cargo_metadata::Package| {
+        let direct = |d: &cargo_metadata::Dependency| d.kind == DependencyKind::Normal;
+        package.dependencies.iter().any(|d| d.name == "reqwest" && direct(d))
+    };
+    let packages = metadata.workspace_packages();
+    let rooms: Vec<&str> = packages.iter().filter(knows).map(|p| p.name.as_str()).collect();
+    assert_eq!(rooms, ["nexus-outbound"]);
 }
 
 /// Where a word may stand outside tests: a prefix of the file's path.
@@ -158,6 +178,9 @@ const WORDS: &[(&str, &[&str])] = &[
             // The suites need somebody whose secrets they are.
             "shared/contract/",
             "shared/testkit/",
+            // Rooms below the testkit.
+            "shared/core/tests/",
+            "shared/outbound/src/outbound/tests.rs",
         ],
     ),
     // A message is opened where batches are read.
@@ -231,7 +254,8 @@ fn n4_uploaded_media_is_read_by_the_content_line_alone() {
             readers.insert(function.split('/').next().unwrap_or_default().to_owned());
         }
     }
-    // What makes content, what a person asks of their own media, and what forgets them.
-    let line = ["animate", "engine-api", "ingest", "retention-sweep", "tag"];
+    // What makes content (`footage`: of the one rendition that a person approved), what a person asks of their own
+    // media, and what forgets them.
+    let line = ["animate", "engine-api", "footage", "ingest", "retention-sweep", "tag"];
     assert_eq!(readers.iter().map(String::as_str).collect::<Vec<_>>(), line);
 }

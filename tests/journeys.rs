@@ -9,6 +9,7 @@ use axum::http::{Method, Request, StatusCode};
 use nexus_core::queues::Message;
 use nexus_core::table::Page;
 use nexus_core::{QueueAddress, RecordKind};
+use nexus_engine::providers::{Choice, SpeechProvider};
 use serde_json::json;
 
 use crate::stage::{Stage, answer, answer_of_house, photo};
@@ -175,7 +176,7 @@ async fn inputs_that_cannot_be_used_are_rejected_with_a_reason() {
 #[tokio::test]
 async fn a_missing_voice_is_a_note_and_not_a_failure() {
     let stage = Stage::with(|engines| {
-        engines.speech = Arc::new(nexus_local::engines::silent());
+        engines.voices = Choice::of(SpeechProvider::House, Arc::new(nexus_local::engines::silent()));
     })
     .await;
     let draft = stage.draft(WHO, "coffee.png").await;

@@ -10,3 +10,4 @@ mod promises;
 mod sources;
 mod stage;
 mod template;
+mod uploads;

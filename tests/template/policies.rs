@@ -26,13 +26,16 @@ const INDEXES: &[(&str, &str, &str)] = &[
     ("engine-api", "list", "drafts by stage and posts by time"),
 ];
 
+/// Which areas of the blobs a function joins uploads in parts in: a port does not tell. One line each, with what does.
+const JOINED: &[(&str, &str, &str)] = &[("engine-api", "in", "media that came in parts")];
+
 /// Actions that IAM binds to no resource, so that `*` is the only form there is.
 /// <https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html>
 const BOUND_TO_NO_RESOURCE: &[&str] =
     &["rekognition:DetectLabels", "polly:SynthesizeSpeech", "translate:TranslateText"];
 
 /// What a function may do with rows. A transaction is allowed by its parts.
-const LOOK_AT_ROWS: &[&str] = &["dynamodb:GetItem", "dynamodb:Query"];
+const LOOK_AT_ROWS: &[&str] = &["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"];
 const CHANGE_ROWS: &[&str] = &[
     "dynamodb:PutItem",
     "dynamodb:UpdateItem",
@@ -73,11 +76,22 @@ fn rights_of(part: &Taken) -> Vec<Right> {
         Taken::Sender(_, queue) => on(&["sqs:SendMessage"], &format!("{queue}.Arn")),
         Taken::Gauge(queue) => on(&["sqs:GetQueueAttributes"], &format!("{queue}.Arn")),
         Taken::Labeller => on(&["rekognition:DetectLabels"], "*"),
-        Taken::Speech => on(&["polly:SynthesizeSpeech"], "*"),
+        Taken::Voices => {
+            [on(&["polly:SynthesizeSpeech"], "*"), key_of("elevenlabs"), unlock].concat()
+        }
+        Taken::Copywriters => [key_of("gemini"), unlock].concat(),
         Taken::Translator => on(&["translate:TranslateText"], "*"),
-        // Templates that are linked in; no network is reached with AWS's own rights.
-        Taken::Copywriter | Taken::Publishers => Vec::new(),
+        // No network is reached with AWS's own rights. What footage costs is asked of nobody: who buys it is told the
+        // keys, below.
+        Taken::Publishers | Taken::FootageMakers => Vec::new(),
     }
+}
+
+/// The right to read the house's key at a vendor.
+fn key_of(vendor: &str) -> Vec<Right> {
+    let account = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}";
+    let name = format!("{account}:parameter/nexus/${{Stage}}/engine/house/{vendor}");
+    vec![("ssm:GetParameter".to_owned(), name)]
 }
 
 /// What a function takes when it is wired with the settings that the template gives it.
@@ -109,6 +123,13 @@ fn needed(function: &FunctionPlan) -> BTreeSet<Right> {
     }
     for (_, index, _) in INDEXES.iter().filter(|(name, ..)| *name == function.name) {
         rights.insert(right("dynamodb:Query", format!("EngineTable.Arn/index/{index}")));
+    }
+    if function.name == "footage" {
+        rights.extend(["veo", "runway", "luma"].into_iter().flat_map(key_of));
+    }
+    for (_, area, _) in JOINED.iter().filter(|(name, ..)| *name == function.name) {
+        // To complete an upload S3 asks for the right to put, to open what was sealed, and here for its parts.
+        rights.insert(right("s3:ListMultipartUploadParts", format!("MediaBucket.Arn/{area}/*")));
     }
     rights
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use nexus_bench::measured::Asked;
+use nexus_core::CallContext;
 use nexus_core::blobs::{
     BlobError, BlobFacts, BlobKey, BlobSlice, Blobs, Joined, PartedUpload, SignedUpload,
     UploadRules,
@@ -317,12 +318,22 @@ impl Speech for Counted<Arc<dyn Speech>> {
         self.inner.absence(language)
     }
 
-    async fn say(&self, language: Language, sentence: &str) -> Result<Spoken, Failure> {
+    /// As Polly: what it says is kept.
+    fn is_paid(&self) -> bool {
+        true
+    }
+
+    async fn say(
+        &self,
+        at: &CallContext,
+        language: Language,
+        sentence: &str,
+    ) -> Result<Spoken, Failure> {
         self.ledger.note(|c| {
             c.spoken.0 += 1;
             c.spoken.1 += sentence.chars().count() as u64;
         });
-        self.inner.say(language, sentence).await
+        self.inner.say(at, language, sentence).await
     }
 }
 

@@ -28,8 +28,10 @@ use nexus_core::table::Item;
 use nexus_core::{Blobs, Gauge, QueueAddress, Queues, Sender, Table};
 use nexus_engine::copy::Copywriter;
 use nexus_engine::media::{MediaClass, MediaId, upload_key};
+use nexus_engine::footage::FootageMaker;
 use nexus_engine::narration::Speech;
 use nexus_engine::platform::{Access, Area};
+use nexus_engine::providers::{Choice, CopyProvider, SpeechProvider};
 use nexus_engine::publishing::Publisher;
 use nexus_engine::tagging::Labeller;
 use nexus_engine::translation::Translator;
@@ -137,21 +139,26 @@ impl EnginePlatform for Counting {
         Arc::new(ImageFacts)
     }
 
-    fn copywriter(&self) -> Arc<dyn Copywriter> {
-        Arc::new(TemplateCopywriter::new())
+    fn copywriters(&self) -> Choice<CopyProvider, dyn Copywriter> {
+        Choice::of(CopyProvider::Template, Arc::new(TemplateCopywriter::new()))
     }
 
     fn translator(&self) -> Option<Arc<dyn Translator>> {
         Some(Arc::new(Echo(self.ledger.clone())))
     }
 
-    fn speech(&self) -> Arc<dyn Speech> {
+    fn voices(&self) -> Choice<SpeechProvider, dyn Speech> {
         let inner = Arc::clone(&self.speech);
-        Arc::new(Counted { inner, ledger: self.ledger.clone() })
+        let counted = Counted { inner, ledger: self.ledger.clone() };
+        Choice::of(SpeechProvider::House, Arc::new(counted))
     }
 
     fn publishers(&self) -> Vec<Arc<dyn Publisher>> {
         self.memory.publishers()
+    }
+
+    fn footage_makers(&self) -> Vec<Arc<dyn FootageMaker>> {
+        self.memory.footage_makers()
     }
 }
 
