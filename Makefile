@@ -21,6 +21,7 @@ test: ## set up and pass all tests
 	@infra/local/setup.sh test
 	cargo test --workspace --no-fail-fast
 	@BUILT_WITH=--workspace infra/aws/check/contract.sh
+	@BUILT_WITH=--workspace shared/vendors/check/prism.sh
 	@infra/aws/lint/lint.sh quick
 
 aws-local: ## deploy the template into an emulator of AWS on loopback, push the photo through, compare with the host
@@ -51,6 +52,10 @@ bench: ## measure side by side with peers, as ratios (not a test)
 	@infra/local/setup.sh run
 	cargo run --profile bench-run -p nexus-bench --bin photos
 	cargo run --profile bench-run -p nexus-bench --features line --bin line
+	cargo build --profile bench-run $(foreach name,$(notdir $(wildcard functions/*)),-p nexus-$(name)) -p nexus-bench --features nexus-bench/cold-start,nexus-bench/measure
+	target/bench-run/cold_start --write
+	target/bench-run/measure --write
+	cargo run -p nexus-bench --features cost --bin cost -- --write README.md
 
 clean-data: ## forget everything that the host keeps in $(DATA)
 	rm -rf $(DATA)

@@ -89,8 +89,8 @@ fn rights_of(part: &Taken) -> Vec<Right> {
 
 /// The right to read the house's key at a vendor.
 fn key_of(vendor: &str) -> Vec<Right> {
-    let account = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}";
-    let name = format!("{account}:parameter/nexus/${{Stage}}/engine/house/{vendor}");
+    let account = "arn:AWS::Partition:ssm:AWS::Region:AWS::AccountId";
+    let name = format!("{account}:parameter/nexus/Stage/engine/house/{vendor}");
     vec![("ssm:GetParameter".to_owned(), name)]
 }
 

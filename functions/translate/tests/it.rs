@@ -250,7 +250,7 @@ async fn n31_what_must_come_through_and_does_not_leaves_the_pair_and_a_note() {
         assert_eq!(es(&paired), Some(("El par.", "template 1, paired", false)), "{lost}");
         assert_eq!(notes(&paired), ["translation_refused"]);
         let told = &paired.notes[0].text;
-        assert!(told.contains(lost) && told.contains("paired"), "{lost}: {told}");
+        assert!(told.contains(lost) && told.contains("own Spanish"), "{lost}: {told}");
 
         let alone = house.waiting(n + 100, ENGLISH, None).await;
         let alone = house.translated(&alone).await;
