@@ -11,3 +11,4 @@ mod sources;
 mod stage;
 mod template;
 mod uploads;
+mod vendors;

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
+use nexus_core::Product;
+use nexus_core::vault::SecretName;
 use nexus_kernel::ambient::ManualClock;
 use nexus_kernel::id::TenantId;
-use nexus_kernel::{Ambient, Timestamp};
+use nexus_kernel::{Ambient, Secret, Timestamp};
 use nexus_local::engines::{Engines, Places};
 use nexus_local::host::{Host, Options};
 use serde_json::{Value, json};
@@ -63,12 +65,29 @@ impl Stage {
 
     /// The same with other engines.
     pub(crate) async fn with(change: impl FnOnce(&mut Engines)) -> Self {
+        Self::with_keys(&[], &[], change).await
+    }
+
+    /// The same with keys of vendors in the vault, and with settings.
+    pub(crate) async fn with_keys(
+        keys: &[(&str, &str)],
+        settings: &[(&str, &str)],
+        change: impl FnOnce(&mut Engines),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut engines = Engines::locate(&places()).await;
         assert!(engines.ffmpeg.is_some(), "ffmpeg is missing: run `make setup`");
         change(&mut engines);
         let clock = ManualClock::at("2027-03-01T09:00:00Z".parse().unwrap());
-        let mut stage = Self::on(folder.path(), clock, engines, &[]).await;
+        if !keys.is_empty() {
+            let ambient = Ambient::seeded(Arc::new(clock.clone()), 5);
+            let vault = nexus_local::keys::vault(folder.path(), &ambient).unwrap();
+            for (vendor, key) in keys {
+                let name = SecretName::of_house(Product::Engine, *vendor).unwrap();
+                vault.rotate(&name, None, &Secret::new((*key).to_owned())).await.unwrap();
+            }
+        }
+        let mut stage = Self::on(folder.path(), clock, engines, settings).await;
         stage._folder = Some(folder);
         stage
     }

@@ -148,7 +148,7 @@ impl Translator for FakeTranslator {
     }
 }
 
-/// Gives a tone: 50 ms for every character.
+/// Gives a tone: 50 ms for every character, or 5 where it hurries.
 #[derive(Debug)]
 pub struct FakeSpeech {
     name: &'static str,
@@ -157,19 +157,29 @@ pub struct FakeSpeech {
     pub calls: Calls<(Language, String)>,
     mute: Mutex<BTreeSet<Language>>,
     failures: Mutex<VecDeque<Failure>>,
+    hurries: bool,
 }
 
 impl Default for FakeSpeech {
     fn default() -> Self {
-        Self { paid: false, ..Self::paid("fake voice") }
+        Self::of("fake voice", false, false)
     }
 }
 
 impl FakeSpeech {
+    fn of(name: &'static str, paid: bool, hurries: bool) -> Self {
+        let (calls, mute, failures) = Default::default();
+        Self { name, paid, calls, mute, failures, hurries }
+    }
+
     /// One of this name, whose sentences cost money.
     pub fn paid(name: &'static str) -> Self {
-        let (calls, mute, failures) = Default::default();
-        Self { name, paid: true, calls, mute, failures }
+        Self::of(name, true, false)
+    }
+
+    /// One whose films are short.
+    pub fn hurried() -> Self {
+        Self::of("fake voice", false, true)
     }
 
     /// Fails so at the next sentence that has no failure yet.
@@ -207,7 +217,8 @@ impl Speech for FakeSpeech {
         if let Some(failure) = lock(&self.failures).pop_front() {
             return Err(failure);
         }
-        Ok(Spoken { audio: tone(sentence.chars().count()), extension: "wav", marks: Vec::new() })
+        let length = sentence.chars().count().div_ceil(if self.hurries { 10 } else { 1 });
+        Ok(Spoken { audio: tone(length), extension: "wav", marks: Vec::new() })
     }
 }
 

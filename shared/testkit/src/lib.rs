@@ -21,6 +21,8 @@ pub mod footage;
 pub mod people;
 mod platform;
 pub mod recording;
+#[cfg(feature = "vendors")]
+pub mod vendors;
 
 pub use platform::MemoryPlatform;
 pub use recording::RecordingPlatform;
