@@ -86,7 +86,7 @@ impl Template {
         };
         let variables = |of: &Value| -> Vec<(String, Setting)> {
             let variables = of["Environment"]["Variables"].as_object().into_iter().flatten();
-            variables.map(|(name, value)| (name.clone(), setting(value))).collect()
+            variables.map(|(name, value)| (name.clone(), self.setting(value))).collect()
         };
         let mut settings = variables(&self.0["Globals"]["Function"]);
         settings.extend(variables(properties));
@@ -116,6 +116,20 @@ impl Template {
                 .collect(),
         }
     }
+
+    /// A setting's value; a parameter of the template has its default.
+    fn setting(&self, value: &Value) -> Setting {
+        let parameter = value["Ref"].as_str().map(|name| &self.0["Parameters"][name]["Default"]);
+        match parameter.filter(|default| !default.is_null()).unwrap_or(value) {
+            Value::String(text) => Setting::Text(text.clone()),
+            number @ (Value::Number(_) | Value::Bool(_)) => Setting::Text(number.to_string()),
+            other => {
+                let mut named = Vec::new();
+                resources(other, &mut named);
+                Setting::Of(named)
+            }
+        }
+    }
 }
 
 /// How often a schedule fires in a month of 730 hours.
@@ -134,18 +148,6 @@ pub fn runs_a_month(schedule: &str) -> Result<f64, Box<dyn Error + Send + Sync>>
     };
     let number: f64 = number.parse().map_err(|_| unreadable())?;
     if number > 0.0 { Ok(730.0 * 60.0 / (number * minutes)) } else { Err(unreadable().into()) }
-}
-
-fn setting(value: &Value) -> Setting {
-    match value {
-        Value::String(text) => Setting::Text(text.clone()),
-        Value::Number(_) | Value::Bool(_) => Setting::Text(value.to_string()),
-        other => {
-            let mut named = Vec::new();
-            resources(other, &mut named);
-            Setting::Of(named)
-        }
-    }
 }
 
 /// The logical ids that a value names, in order.
@@ -197,6 +199,7 @@ mod tests {
     use super::*;
 
     const TEXT: &str = "
+Parameters: {Size: {Type: String, Default: large}}
 Globals: {Function: {Environment: {Variables: {TABLE: !Ref Rows}}}}
 Resources:
   Rows: {Type: AWS::DynamoDB::Table}
@@ -210,6 +213,7 @@ Resources:
       Environment:
         Variables:
           SPEED: full
+          SIZE: !Ref Size
           QUEUES: !Join [' ', [!Ref Letters, !GetAtt Rows.Arn]]
       Events:
         Mail: {Type: SQS, Properties: {Queue: !GetAtt Letters.Arn, ScalingConfig: {MaximumConcurrency: 2}}}
@@ -231,6 +235,7 @@ Resources:
                 settings: vec![
                     ("TABLE".into(), of(&["Rows"])),
                     ("QUEUES".into(), of(&["Letters", "Rows"])),
+                    ("SIZE".into(), Setting::Text("large".into())),
                     ("SPEED".into(), Setting::Text("full".into())),
                 ],
                 queues: vec![("Letters".into(), Some(2))],
