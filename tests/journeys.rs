@@ -176,7 +176,8 @@ async fn inputs_that_cannot_be_used_are_rejected_with_a_reason() {
 #[tokio::test]
 async fn a_missing_voice_is_a_note_and_not_a_failure() {
     let stage = Stage::with(|engines| {
-        engines.voices = Choice::of(SpeechProvider::House, Arc::new(nexus_local::engines::silent()));
+        engines.voices =
+            Choice::of(SpeechProvider::House, Arc::new(nexus_local::engines::silent()));
     })
     .await;
     let draft = stage.draft(WHO, "coffee.png").await;

@@ -185,7 +185,8 @@ async fn an_engine_that_declines_leaves_the_words_to_the_templates_and_says_why(
         let house = House::new();
         let draft = house.waiting().await;
         house.platform.put(&scope(), &choosing(CopyProvider::Gemini)).await;
-        let said = format!("{} These words are from templates: read them closely.", failure.public());
+        let said =
+            format!("{} These words are from templates: read them closely.", failure.public());
         house.platform.gemini.fail(failure);
         assert_eq!(written(&house, &draft).await, ("fake copywriter".into(), vec![said]));
     }

@@ -95,7 +95,9 @@ impl QueueFunction for Narrate {
             if draft.record.narrations.contains_key(&language) {
                 continue;
             }
-            if let Some(narration) = self.narrate(scope, &mut draft.record, &settings, language, at).await? {
+            if let Some(narration) =
+                self.narrate(scope, &mut draft.record, &settings, language, at).await?
+            {
                 ops.push(blob_names::name(scope, &narration.track.key, &id));
                 draft.record.narrations.insert(language, narration);
             }
@@ -157,8 +159,11 @@ impl Narrate {
 
         let millis = |d: Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
         let cues = sentences.into_iter().zip(&joined.spans);
-        let cues =
-            cues.map(|((text, _), s)| Cue { text, start_ms: millis(s.start), end_ms: millis(s.end) });
+        let cues = cues.map(|((text, _), s)| Cue {
+            text,
+            start_ms: millis(s.start),
+            end_ms: millis(s.end),
+        });
         let key = scope
             .blob(Area::Made.name(), &format!("{}/{}-{language}.m4a", draft.id, draft.revision));
         let facts = deps.blobs.put_file(&key, &track_m4a, "audio/mp4").await?;
@@ -241,15 +246,16 @@ impl Narrate {
         let mut sounds = Vec::new();
         for (_, text) in sentences {
             let question = cache::question(&engine, &(language, text));
-            if speech.is_paid()
+            if speech.is_costly()
                 && let Some(kept) = cache::find::<KeptSound>(table, scope, question, at.now).await?
             {
                 sounds.push(kept);
                 continue;
             }
             let spoken = speech.say(&at.on_behalf_of(scope), language, text).await?;
-            let sound = KeptSound { audio: spoken.audio.to_vec(), extension: spoken.extension.into() };
-            if speech.is_paid() && sound.audio.len() <= MOST_KEPT {
+            let sound =
+                KeptSound { audio: spoken.audio.to_vec(), extension: spoken.extension.into() };
+            if speech.is_costly() && sound.audio.len() <= MOST_KEPT {
                 table.commit(vec![cache::keep(scope, question, &sound, expires)], None).await?;
             }
             sounds.push(sound);

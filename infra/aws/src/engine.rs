@@ -209,7 +209,8 @@ mod tests {
             Env::from_pairs(pairs.chain(more.iter().copied()))
         };
         let platform = engine(&env(&[])).await.unwrap();
-        let engines = [Language::En, Language::Es].map(|l| platform.voices().usual().engine(l).unwrap());
+        let engines =
+            [Language::En, Language::Es].map(|l| platform.voices().usual().engine(l).unwrap());
         assert_eq!(engines, ["polly neural Joanna", "polly neural Lupe"]);
         let other = engine(&env(&[("VOICE_ES", "es-MX/Mia")])).await.unwrap();
         assert_eq!(other.voices().usual().engine(Language::Es).unwrap(), "polly neural Mia");

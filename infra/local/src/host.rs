@@ -24,9 +24,9 @@ use nexus_embedded::{OpenError, Store};
 use nexus_engine::platform::Area;
 use nexus_handler::{Env, SettingsError};
 use nexus_kernel::ambient::ManualClock;
+use nexus_kernel::{Ambient, Failure, Timestamp};
 use nexus_outbound::Parts;
 use nexus_vendors_engine::suite;
-use nexus_kernel::{Ambient, Failure, Timestamp};
 
 use crate::engines::{Engines, VendorsError};
 use crate::feed::{self, Feed};

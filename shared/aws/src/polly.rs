@@ -197,10 +197,6 @@ impl Speech for PollySpeech {
         String::new()
     }
 
-    fn is_paid(&self) -> bool {
-        true
-    }
-
     async fn say(
         &self,
         _: &CallContext,

@@ -5,9 +5,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use nexus_core::{Approved, CallContext};
 use nexus_core::approval::Unsure;
 use nexus_core::effect::{Found, Outcome};
+use nexus_core::{Approved, CallContext};
 use nexus_engine::copy::{Brief, Copy, Copywriter, Written};
 use nexus_engine::media::MediaFacts;
 use nexus_engine::narration::{Speech, Spoken};
@@ -203,7 +203,7 @@ impl Speech for FakeSpeech {
         format!("There is no voice for {}.", language.own_name())
     }
 
-    fn is_paid(&self) -> bool {
+    fn is_costly(&self) -> bool {
         self.paid
     }
 

@@ -318,11 +318,6 @@ impl Speech for Counted<Arc<dyn Speech>> {
         self.inner.absence(language)
     }
 
-    /// As Polly: what it says is kept.
-    fn is_paid(&self) -> bool {
-        true
-    }
-
     async fn say(
         &self,
         at: &CallContext,

@@ -4,8 +4,8 @@ use std::io::{self, IsTerminal as _, Read as _};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use nexus_core::vault::{Freshness, MAX_SECRET_BYTES, SecretName};
 use nexus_core::Product;
+use nexus_core::vault::{Freshness, MAX_SECRET_BYTES, SecretName};
 use nexus_kernel::{Ambient, Secret};
 use nexus_vendors_engine::suite;
 

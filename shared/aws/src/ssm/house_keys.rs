@@ -114,8 +114,7 @@ mod tests {
             assert_eq!((held.value.reveal().as_str(), held.generation.number()), ("canary", 3));
         }
         let asked: serde_json::Value = serde_json::from_str(&sent(&client)[0].2).unwrap();
-        let expected =
-            serde_json::json!({ "Name": "/nexus/test/engine/house/gemini", "WithDecryption": true });
+        let expected = serde_json::json!({ "Name": "/nexus/test/engine/house/gemini", "WithDecryption": true });
         assert_eq!((sent(&client).len(), asked), (1, expected));
         keys.read(&name, Freshness::Fresh).await.unwrap().unwrap();
         clock.move_to(Timestamp::UNIX_EPOCH + SignedDuration::from_mins(5));

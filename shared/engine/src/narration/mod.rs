@@ -5,8 +5,8 @@ pub mod sentences;
 use std::ops::Range;
 
 use async_trait::async_trait;
-use nexus_core::CallContext;
 use bytes::Bytes;
+use nexus_core::CallContext;
 use nexus_kernel::{Failure, Language};
 use serde::{Deserialize, Serialize};
 
@@ -43,8 +43,9 @@ pub trait Speech: Send + Sync {
     /// What is missing where [`engine`](Self::engine) is `None`, and what that costs, as a person should read it.
     fn absence(&self, language: Language) -> String;
 
-    /// Whether each sentence costs money, so that what was spoken is kept for a repetition.
-    fn is_paid(&self) -> bool {
+    /// Whether a sentence costs so much that what was spoken is kept for a repetition. To keep one costs about a fifth of
+    /// what Polly takes for it, and a step is seldom repeated: so Polly's are not kept.
+    fn is_costly(&self) -> bool {
         false
     }
 

@@ -152,7 +152,7 @@ impl Speech for ElevenLabs {
         )
     }
 
-    fn is_paid(&self) -> bool {
+    fn is_costly(&self) -> bool {
         true
     }
 

@@ -182,7 +182,7 @@ async fn n28_a_sentence_is_spoken_with_the_words_marked() {
         spoken.marks.iter().map(|m| (m.word.as_str(), m.start_ms)).collect();
     assert_eq!(marks, [("Hola", 0), ("café", 540)]);
     assert_eq!(wire.asked(KEY_HEADER)[0]["text"], json!(SENTENCE));
-    assert!(voice.is_paid());
+    assert!(voice.is_costly());
 }
 
 #[tokio::test(start_paused = true)]
