@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::sync::{LazyLock, Mutex};
 
 use async_trait::async_trait;
 use http::{Method, StatusCode};
@@ -657,6 +657,11 @@ impl std::io::Write for Logged {
 
 impl Logged {
     fn listen(&self) -> tracing::subscriber::DefaultGuard {
+        // With one subscriber alone, `tracing` asks whichever thread reaches a span first whether anybody listens,
+        // and remembers its answer for all threads. With two it asks both.
+        static SECOND: LazyLock<tracing::Dispatch> =
+            LazyLock::new(|| tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default()));
+        LazyLock::force(&SECOND);
         let (logged, spans) = (self.clone(), tracing_subscriber::fmt::format::FmtSpan::FULL);
         let subscriber = tracing_subscriber::fmt()
             .json()
