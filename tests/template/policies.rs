@@ -81,6 +81,27 @@ fn rights_of(part: &Taken) -> Vec<Right> {
         }
         Taken::Copywriters => [key_of("gemini"), unlock].concat(),
         Taken::Translator => on(&["translate:TranslateText"], "*"),
+        Taken::Vault(access) => {
+            // What tenants keep stands below their own ids; the house's own keys do not.
+            let account = "arn:AWS::Partition:ssm:AWS::Region:AWS::AccountId";
+            let tenants = format!("{account}:parameter/nexus/Stage/engine/ten_*");
+            let (actions, keys): (&[&str], &[&str]) = match access {
+                Access::Read => (&["ssm:GetParameter"], &["kms:Decrypt"]),
+                Access::Write => (
+                    &[
+                        "ssm:GetParameter",
+                        "ssm:GetParametersByPath",
+                        "ssm:PutParameter",
+                        "ssm:DeleteParameters",
+                    ],
+                    // A standard parameter is encrypted by the key itself.
+                    &["kms:Decrypt", "kms:Encrypt"],
+                ),
+            };
+            [on(actions, &tenants), on(keys, "DataKey.Arn")].concat()
+        }
+        // To refresh a token is to show the application's own secret.
+        Taken::Logins => [key_of("tiktok"), key_of("x"), unlock].concat(),
         // No network is reached with AWS's own rights. What footage costs is asked of nobody: who buys it is told the
         // keys, below.
         Taken::Publishers | Taken::FootageMakers => Vec::new(),

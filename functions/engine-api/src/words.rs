@@ -5,7 +5,7 @@ use nexus_engine::Stage;
 use nexus_engine::providers::{CopyProvider, FootageProvider, SpeechProvider};
 use nexus_engine::publishing::Network;
 use nexus_kernel::Language;
-use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
+use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, Type};
 
 fn one_of<T: serde::Serialize>(words: impl IntoIterator<Item = T>) -> Object {
     let words: Vec<_> = words.into_iter().filter_map(|w| serde_json::to_value(w).ok()).collect();
@@ -38,6 +38,15 @@ pub(crate) fn stage() -> Object {
 
 pub(crate) fn post_state() -> Object {
     one_of(State::ALL)
+}
+
+pub(crate) fn networks() -> Array {
+    ArrayBuilder::new().items(network()).build()
+}
+
+pub(crate) fn privacy() -> Object {
+    use nexus_engine::publishing::Privacy::{Everyone, Followers, Friends, OnlyMe};
+    one_of([Everyone, Followers, Friends, OnlyMe])
 }
 
 pub(crate) fn upload_type() -> Object {

@@ -83,7 +83,11 @@ impl BuyFootage {
                 self.end(scope, job, failed, Some(("footage_refused", text))).await
             }
             // The relay wakes it.
-            State::Proposed | State::Approved | State::Sending | State::Unknown => Ok(()),
+            State::Proposed
+            | State::Approved
+            | State::Sending
+            | State::Accepted
+            | State::Unknown => Ok(()),
         }
     }
 

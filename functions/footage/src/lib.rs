@@ -15,7 +15,7 @@ mod looks;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use nexus_core::approval::{self, Redeemed, Unsure};
+use nexus_core::approval::{self, Claiming, Redeemed, Unsure};
 use nexus_core::effect::{self, EffectId, Found, Outcome, State};
 use nexus_core::{Approved, Blobs, Sender, Table, records};
 use nexus_engine::draft::draft_key;
@@ -79,26 +79,33 @@ impl QueueFunction for BuyFootage {
     async fn handle(&self, letter: Enveloped<Footage>, at: &Invocation) -> Result<(), Failure> {
         let Self(deps) = self;
         let (envelope, id) = (&letter.envelope, letter.message.effect);
-        let (scope, table) = (envelope.scope(), &*deps.table);
-        let ids = &*deps.ambient.ids;
-        let (now, lease) = (at.now, at.lease());
-        let redeemed =
-            approval::redeem::<Purchase>(table, scope, id, Self::NAME, ids, now, lease).await;
-        match redeemed {
+        let claiming = Claiming {
+            by: Self::NAME,
+            ids: &*deps.ambient.ids,
+            now: at.now,
+            lease: at.lease(),
+            gate: Vec::new(),
+        };
+        let scope = envelope.scope();
+        match approval::redeem::<Purchase>(&deps.table, scope, id, claiming).await {
             // It went with what it was for.
             Err(failure) if failure.kind() == FailureKind::NotFound => return Ok(()),
             Err(failure) => return Err(failure),
             Ok(Redeemed::Send(approved)) => {
                 let outcome = self.submit(&approved, at).await;
-                approval::settle(table, approved, outcome, Self::NAME, deps.ambient.now()).await?;
+                approval::settle(approved, outcome, Self::NAME, deps.ambient.now()).await?;
             }
             Ok(Redeemed::LookUp(unsure)) => {
                 let found = self.look_up(id, &unsure, at).await;
-                approval::settle_looked_up(table, unsure, found, Self::NAME, deps.ambient.now())
-                    .await?;
+                approval::settle_looked_up(unsure, found, Self::NAME, deps.ambient.now()).await?;
             }
             // The relay wakes it again when its time has come, or when its holder's lease is over.
-            Ok(Redeemed::TooEarly(_) | Redeemed::Running(_) | Redeemed::Nothing(_)) => {}
+            Ok(
+                Redeemed::TooEarly(_)
+                | Redeemed::Running(_)
+                | Redeemed::Held(_)
+                | Redeemed::Nothing(_),
+            ) => {}
         }
         self.follow(envelope, id, at).await
     }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -14,11 +15,10 @@ use nexus_core::table::{CommitError, CommitToken, Page, Query, Slice, StoreError
 use nexus_core::{
     Approver, Blobs, Condition, Envelope, Item, Key, Op, QueueAddress, Record, Scope, Sender, Table,
 };
-use nexus_engine::account::Settings;
 use nexus_engine::desk::Desk;
 use nexus_engine::editing::{self, Edit, WordsEdit};
 use nexus_engine::hops::Publish as Due;
-use nexus_engine::publishing::{GRACE, Network, PostPlan, propose};
+use nexus_engine::publishing::{GRACE, Ground, Network, PostPlan, propose};
 use nexus_engine::{Draft, EnginePlatform, approving, cancelling};
 use nexus_handler::{Batch, Entry, ErasedFunction};
 use nexus_kernel::{Digest, Language, Timestamp};
@@ -81,7 +81,7 @@ impl House {
     /// A post with its video that waits for a person.
     async fn proposed(&self, scope: &Scope, number: u32, at: Timestamp) -> Effect<PostPlan> {
         let (_, draft) = build::finished(&self.platform, scope, build::media_id(number)).await;
-        let plan = propose(&draft, &Settings::default()).posts.swap_remove(0);
+        let plan = propose(&draft, &Ground::default()).posts.swap_remove(0);
         let plan = PostPlan { send_at: at, ..plan };
         let id = EffectId::derived(&["post", &number.to_string()]);
         let effect = Effect::proposed(id, plan, "usr", self.platform.now());
@@ -108,12 +108,8 @@ impl House {
     /// A post whose holder died with it in hand, without sending it.
     async fn held_by_the_dead(&self) -> Effect<PostPlan> {
         let effect = self.due().await;
-        let now = self.platform.now();
-        let lease = now.saturating_add(secs(30)).unwrap();
-        let (table, scope) = (&self.platform.table, scope());
-        let ids = self.platform.ambient().ids;
-        let held =
-            approval::redeem::<PostPlan>(table, &scope, effect.id, "publish", &*ids, now, lease);
+        let scope = scope();
+        let held = self.platform.redeem::<PostPlan>(&scope, effect.id, "publish", secs(30));
         assert!(matches!(held.await.unwrap(), Redeemed::Send(_)));
         effect
     }
@@ -213,9 +209,19 @@ async fn n15_an_edit_or_a_person_calls_off_what_was_approved() {
     let sender = |hop: &str| Sender::new(Arc::clone(&queues) as _, QueueAddress(hop.into()));
     let approve = async || {
         let draft: Draft = platform.load(&scope, &draft).await.unwrap();
-        let seen = propose(&draft, &Settings::default()).digest;
+        let seen = propose(&draft, &Ground::default()).digest;
         let approver = Approver::of(&person).unwrap();
-        approving::approve(&desk, draft.id, approver, seen, None, &sender("publish")).await.unwrap()
+        approving::approve(
+            &desk,
+            draft.id,
+            approver,
+            seen,
+            None,
+            &BTreeMap::new(),
+            &sender("publish"),
+        )
+        .await
+        .unwrap()
     };
 
     let first = approve().await;
@@ -290,20 +296,20 @@ async fn n15_a_video_whose_bytes_are_not_those_approved_is_refused() {
 }
 
 #[tokio::test]
-async fn a_post_without_a_video_or_to_a_network_that_is_not_here_is_refused() {
+async fn n16_a_post_that_shows_nothing_is_refused_and_one_without_its_account_called_off() {
     let house = House::new();
     let now = house.platform.now();
     let person = people::caller(&people::approver(people::tenant(1)));
     let like = house.proposed(&scope(), 1, now).await;
     let bare = PostPlan { media: None, ..like.payload().clone() };
     let to_x = PostPlan { network: Network::X, ..like.payload().clone() };
-    for (name, plan) in [("bare", bare), ("x", to_x)] {
+    for (name, plan, state) in [("bare", bare, State::Refused), ("x", to_x, State::Cancelled)] {
         let digest = plan.digest();
         let mut post = Effect::proposed(EffectId::derived(&[name]), plan, "usr", now);
         approval::approve(&mut post, Approver::of(&person).unwrap(), digest, now).unwrap();
         house.platform.put(&scope(), &post).await;
         assert!(house.deliver(post.id).await);
-        assert_eq!(house.state(&post).await, State::Refused, "{name}");
+        assert_eq!(house.state(&post).await, state, "{name}");
     }
     assert_eq!(house.sent(), 0);
 }

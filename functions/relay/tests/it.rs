@@ -15,10 +15,9 @@ use nexus_core::queues::Depth;
 use nexus_core::{
     Approver, Envelope, Op, QueueAddress, Queues, Record, RecordKind, Scope, Table, records,
 };
-use nexus_engine::account::Settings;
 use nexus_engine::footage::purchase::{FootageJob, JobState};
 use nexus_engine::hops::{Footage, Publish as Due, Step};
-use nexus_engine::publishing::{PostPlan, propose};
+use nexus_engine::publishing::{Ground, PostPlan, propose};
 use nexus_engine::{DraftId, EnginePlatform, Hop};
 use nexus_handler::{Batch, Entry, ErasedFunction};
 use nexus_kernel::{Failure, Timestamp};
@@ -105,7 +104,7 @@ impl House {
     async fn post(&self, tenant: u32, number: u32, at: Timestamp) -> Effect<PostPlan> {
         let scope = scope(tenant);
         let (_, draft) = build::finished(&self.platform, &scope, build::media_id(number)).await;
-        let plan = propose(&draft, &Settings::default()).posts.swap_remove(0);
+        let plan = propose(&draft, &Ground::default()).posts.swap_remove(0);
         let plan = PostPlan { send_at: at, ..plan };
         let (id, now) = (EffectId::derived(&[&number.to_string()]), self.platform.now());
         let person = people::caller(&people::approver(people::tenant(tenant)));
@@ -258,12 +257,9 @@ async fn n17_posts_due_within_three_minutes_are_woken_and_wait_in_the_queue_for_
 #[tokio::test]
 async fn posts_without_an_outcome_are_woken_when_their_holders_time_or_their_wait_is_over() {
     let house = House::new();
-    let (table, scope) = (&house.platform.table, scope(1));
+    let scope = scope(1);
     let post = house.approved(1, 1, secs(0)).await;
-    let now = house.platform.now();
-    let lease = now.saturating_add(secs(900)).unwrap();
-    let ids = house.platform.ambient().ids;
-    let held = approval::redeem::<PostPlan>(table, &scope, post.id, "publish", &*ids, now, lease);
+    let held = house.platform.redeem::<PostPlan>(&scope, post.id, "publish", secs(900));
     let Redeemed::Send(held) = held.await.unwrap() else { panic!("it is due") };
     assert_eq!(house.run().await, (0, 0, 0), "somebody has it in hand");
 
@@ -274,7 +270,7 @@ async fn posts_without_an_outcome_are_woken_when_their_holders_time_or_their_wai
     assert_eq!(house.depth().await.visible, 1, "at the end of its holder's time");
 
     let unknown = Outcome::Unknown { why: "no answer".into() };
-    approval::settle(table, held, unknown, "publish", house.platform.now()).await.unwrap();
+    approval::settle(held, unknown, "publish", house.platform.now()).await.unwrap();
     assert_eq!(house.run().await, (0, 1, 0));
     let depth = house.depth().await;
     assert_eq!((depth.visible, depth.delayed), (1, 1));

@@ -118,6 +118,14 @@ impl EnginePlatform for With {
         self.0.voices()
     }
 
+    fn vault(&self, access: Access) -> Arc<dyn nexus_core::Vault> {
+        EnginePlatform::vault(&self.0, access)
+    }
+
+    fn logins(&self) -> Vec<Arc<dyn nexus_engine::connections::Login>> {
+        self.0.logins()
+    }
+
     fn publishers(&self) -> Vec<Arc<dyn Publisher>> {
         self.0.publishers()
     }

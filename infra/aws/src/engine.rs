@@ -8,7 +8,8 @@ use nexus_aws::rekognition::RekognitionLabels;
 use nexus_aws::ssm::HouseKeys;
 use nexus_aws::translate::AmazonTranslate;
 use nexus_aws::{DynamoTable, S3Blobs, SdkConfig, SqsQueues};
-use nexus_core::{Blobs, Gauge, Product, QueueAddress, Queues, Sender, Table};
+use nexus_core::{Blobs, Gauge, Product, QueueAddress, Queues, Sender, Table, Vault};
+use nexus_engine::connections::Login;
 use nexus_engine::copy::Copywriter;
 use nexus_engine::footage::FootageMaker;
 use nexus_engine::narration::Speech;
@@ -34,6 +35,7 @@ pub struct AwsEngine {
     voices: Voices,
     vendors: suite::Settings,
     keys: Option<String>,
+    tokens: String,
     copywriter: CopyProvider,
     footage: Vec<String>,
     table: OnceLock<DynamoTable>,
@@ -44,7 +46,7 @@ pub struct AwsEngine {
 /// The Engine's platform, from the settings that the template gives every function: `TABLE`, `BUCKET`, `DATA_KEY`
 /// (the KMS key under which blobs are put), and `AWS_REGION`, which Lambda sets; `VOICE_EN` and `VOICE_ES` where other
 /// voices of Polly than the usual ones shall speak; `KEYS` (the root of the house's keys in SSM) where vendors may be
-/// asked, `COPYWRITER` (`gemini` or `template`) for who writes unless a tenant chooses, `FOOTAGE` for who makes footage,
+/// asked, `TOKENS` (the root of tenants' tokens there) where accounts are acted for, `COPYWRITER` (`gemini` or `template`) for who writes unless a tenant chooses, `FOOTAGE` for who makes footage,
 /// and the vendors' own ([`suite::Settings`]).
 ///
 /// # Errors
@@ -70,6 +72,7 @@ pub async fn engine(env: &Env) -> Result<AwsEngine, Box<dyn Error + Send + Sync>
         data_key,
         voices,
         vendors: suite::Settings::read(|name| env.get(name))?,
+        tokens: env.get("TOKENS").unwrap_or_default().to_owned(),
         keys: env.get("KEYS").filter(|root| !root.is_empty()).map(str::to_owned),
         copywriter,
         footage: footage.map(str::to_owned).collect(),
@@ -103,6 +106,14 @@ impl AwsEngine {
             set_up(&self.vendors, &parts)
         });
         made.inspect_err(|error| tracing::error!(%error, "a vendor cannot be set up")).ok()
+    }
+}
+
+impl AwsEngine {
+    fn networks(&self) -> suite::Networks {
+        let tokens = self.vault(Access::Write);
+        let made = self.vendor(|settings, parts| settings.networks(parts, &tokens));
+        made.unwrap_or_default()
     }
 }
 
@@ -166,9 +177,19 @@ impl EnginePlatform for AwsEngine {
         }
     }
 
-    /// None: no network is connected on AWS yet, and the local feed is the one machine's.
+    fn vault(&self, access: Access) -> Arc<dyn Vault> {
+        let (root, key) = (self.tokens.clone(), self.data_key.clone());
+        let table = self.table(access);
+        Arc::new(nexus_aws::ssm::vault(&self.config, root, key, table, self.ambient.clone()))
+    }
+
+    fn logins(&self) -> Vec<Arc<dyn Login>> {
+        self.networks().logins
+    }
+
+    /// Those with accounts: the local feed is the one machine's.
     fn publishers(&self) -> Vec<Arc<dyn Publisher>> {
-        Vec::new()
+        self.networks().publishers
     }
 
     fn footage_makers(&self) -> Vec<Arc<dyn FootageMaker>> {

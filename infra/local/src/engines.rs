@@ -19,6 +19,7 @@ use nexus_offline::image_facts::ImageFacts;
 use nexus_offline::speech::OfflineSpeech;
 use nexus_offline::template_copy::TemplateCopywriter;
 use nexus_outbound::Parts;
+use nexus_vendors_engine::suite::Networks;
 use nexus_vendors_engine::{elevenlabs, gemini, suite};
 
 use crate::keys::KeysError;
@@ -36,6 +37,8 @@ pub struct Engines {
     pub voices: Choice<SpeechProvider, dyn Speech>,
     /// Makes footage for money, where the vault has a vendor's key.
     pub footage_makers: Vec<Arc<dyn FootageMaker>>,
+    /// Connects accounts at networks and carries posts there.
+    pub networks: Networks,
     /// Works on sound and moving pictures, where installed.
     pub ffmpeg: Option<Ffmpeg>,
     /// Where the captions' font lies.
@@ -94,6 +97,7 @@ impl Engines {
                 Arc::new(OfflineSpeech::locate(None, None, &path).await),
             ),
             footage_makers: Vec::new(),
+            networks: Networks::default(),
             ffmpeg: Ffmpeg::locate(None, &search),
             fonts: places.fonts.clone(),
         }
@@ -124,6 +128,7 @@ impl Engines {
                 self.footage_makers.push(maker);
             }
         }
+        self.networks = settings.networks(parts, &parts.vault)?;
         Ok(self)
     }
 

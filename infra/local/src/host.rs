@@ -180,11 +180,12 @@ impl Host {
         };
         let vendors = suite::Settings::read(|name| settings.get(name).map(String::as_str))
             .map_err(VendorsError::from)?;
+        let vault = keys::over(&data, Arc::clone(&table), &ambient).map_err(VendorsError::from)?;
         let parts = Parts {
             product: Product::Engine,
             ambient: ambient.clone(),
             table: Arc::clone(&table),
-            vault: keys::over(&data, Arc::clone(&table), &ambient).map_err(VendorsError::from)?,
+            vault: Arc::clone(&vault),
             transport: vendors.transport().map_err(VendorsError::from)?,
         };
         let engines = engines.with_vendors(&vendors, &parts).await?;
@@ -194,6 +195,7 @@ impl Host {
             blobs: Arc::new(telling),
             queues: Arc::clone(&queues),
             engines: engines.clone(),
+            vault,
             feed: feed.clone(),
         };
         let mut over = engines.settings(&scratch);

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use nexus_core::{Blobs, Gauge, QueueAddress, Queues, Sender, Table};
+use nexus_core::{Blobs, Gauge, QueueAddress, Queues, Sender, Table, Vault};
+use nexus_engine::connections::Login;
 use nexus_engine::copy::Copywriter;
 use nexus_engine::footage::FootageMaker;
 use nexus_engine::narration::Speech;
@@ -24,6 +25,7 @@ pub(crate) struct LocalPlatform {
     pub(crate) blobs: Arc<dyn Blobs>,
     pub(crate) queues: Arc<dyn Queues>,
     pub(crate) engines: Engines,
+    pub(crate) vault: Arc<dyn Vault>,
     pub(crate) feed: Feed,
 }
 
@@ -64,8 +66,18 @@ impl EnginePlatform for LocalPlatform {
         self.engines.voices.clone()
     }
 
+    fn vault(&self, _: Access) -> Arc<dyn Vault> {
+        Arc::clone(&self.vault)
+    }
+
+    fn logins(&self) -> Vec<Arc<dyn Login>> {
+        self.engines.networks.logins.clone()
+    }
+
     fn publishers(&self) -> Vec<Arc<dyn Publisher>> {
-        vec![Arc::new(self.feed.clone())]
+        let mut publishers: Vec<Arc<dyn Publisher>> = vec![Arc::new(self.feed.clone())];
+        publishers.extend(self.engines.networks.publishers.iter().cloned());
+        publishers
     }
 
     fn footage_makers(&self) -> Vec<Arc<dyn FootageMaker>> {

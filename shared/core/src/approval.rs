@@ -3,15 +3,24 @@
 //! An [`Approved`] cannot be made anywhere else: [`redeem`] reloads the effect, digests it anew, compares it with
 //! what a person approved and claims it, in one commit. Whoever holds the `Approved` is alone in holding it.
 
+use std::fmt;
+use std::sync::Arc;
+
 use jiff::SignedDuration;
 use nexus_kernel::{Digest, Failure, Ids, Timestamp};
 
 use crate::effect::{
-    self, Approval, Claim, ClaimId, Effect, EffectId, Found, LOOK_UPS, Outcome, Payload, State,
+    self, ACCEPTED_FOR, Approval, Claim, ClaimId, Effect, EffectId, Found, LOOK_UPS, Outcome,
+    Payload, State,
 };
 use crate::records::Stored;
 use crate::scope::{Caller, Role, Scope};
-use crate::table::{CommitError, CommitToken, Table};
+use crate::table::{CommitError, CommitToken, Op, Table};
+
+/// How long after an attempt of unknown outcome it is looked up for the first time.
+const FIRST_LOOK: SignedDuration = SignedDuration::from_secs(15);
+/// The longest pause between two looks at what the outside has accepted.
+const LONGEST_LOOK: u32 = 3_600;
 
 /// A person whose role lets them approve.
 #[derive(Debug, Clone, Copy)]
@@ -58,56 +67,127 @@ pub fn approve<P: Payload>(
     Ok(())
 }
 
-/// An effect that a person approved, claimed by the one who holds this.
-#[derive(Debug)]
-pub struct Approved<P> {
+/// An effect as one holder has it: the row, and where it stands.
+struct Holding<P> {
     stored: Stored<Effect<P>>,
     scope: Scope,
+    table: Arc<dyn Table>,
 }
+
+impl<P: Payload> Holding<P> {
+    /// Writes the effect back. An answer that was lost is asked for again with the same token, which changes nothing
+    /// twice.
+    async fn save(&mut self, gate: Vec<Op>) -> Result<(), CommitError> {
+        // Two holders of one moment differ in the claim's id, so that their commits are not taken for one.
+        let whole = serde_json::to_vec(&self.stored.record).unwrap_or_default();
+        let version = self.stored.version.to_be_bytes();
+        let token = Digest::of_parts([whole.as_slice(), &version]).to_hex();
+        let token = CommitToken(token.chars().take(36).collect());
+        let mut ops = effect::written(&self.scope, &self.stored);
+        ops.extend(gate);
+        let mut answer = self.table.commit(ops.clone(), Some(&token)).await;
+        for _ in 0..2 {
+            if !matches!(answer, Err(CommitError::Unknown(_))) {
+                break;
+            }
+            answer = self.table.commit(ops.clone(), Some(&token)).await;
+        }
+        answer?;
+        self.stored.version += 1;
+        Ok(())
+    }
+}
+
+impl<P: fmt::Debug> fmt::Debug for Holding<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.stored.fmt(f)
+    }
+}
+
+/// An effect that a person approved, claimed by the one who holds this.
+#[derive(Debug)]
+pub struct Approved<P>(Holding<P>);
 
 impl<P: Payload> Approved<P> {
     /// What is to be sent, to the letter.
     pub fn payload(&self) -> &P {
-        &self.stored.record.payload
+        &self.0.stored.record.payload
+    }
+
+    /// Which effect it is.
+    pub fn id(&self) -> EffectId {
+        self.0.stored.record.id
     }
 
     /// The key by which the outside can recognise a repetition: the same for every attempt of one effect.
     pub fn idempotency_key(&self) -> String {
-        self.stored.record.id.to_string()
+        self.id().to_string()
     }
 
     /// Whose it is.
     pub fn scope(&self) -> &Scope {
-        &self.scope
+        &self.0.scope
     }
 
     /// The how manieth attempt this is, from 1.
     pub fn attempt(&self) -> u32 {
-        self.stored.record.attempt
+        self.0.stored.record.attempt
+    }
+
+    /// Writes down what the outside calls it, before the step that makes it happen: whoever looks it up after this
+    /// holder died asks for that.
+    ///
+    /// # Errors
+    /// The claim is over or was lost: nothing more may be sent. Or the store does not answer.
+    pub async fn keep(&mut self, handle: &str, now: Timestamp) -> Result<(), Failure> {
+        let effect = &mut self.0.stored.record;
+        if effect.claim.is_none_or(|claim| claim.until <= now) {
+            return Err(Failure::conflict("The time that this was claimed for is over."));
+        }
+        effect.handle = Some(handle.to_owned());
+        Ok(self.0.save(Vec::new()).await?)
     }
 }
 
-/// An effect whose outcome has to be looked up before anything else may happen to it.
+/// An effect that is looked at before anything else may happen to it: its outcome is unknown, or the outside has it
+/// and has not said yet whether it comes to be.
 #[derive(Debug)]
-pub struct Unsure<P> {
-    stored: Stored<Effect<P>>,
-    scope: Scope,
-}
+pub struct Unsure<P>(Holding<P>);
 
 impl<P: Payload> Unsure<P> {
     /// What may have been sent.
     pub fn payload(&self) -> &P {
-        &self.stored.record.payload
+        &self.0.stored.record.payload
+    }
+
+    /// Which effect it is.
+    pub fn id(&self) -> EffectId {
+        self.0.stored.record.id
     }
 
     /// The key that was sent with it.
     pub fn idempotency_key(&self) -> String {
-        self.stored.record.id.to_string()
+        self.id().to_string()
     }
 
     /// Whose it is.
     pub fn scope(&self) -> &Scope {
-        &self.scope
+        &self.0.scope
+    }
+
+    /// What the outside calls it, where the holder wrote that down.
+    pub fn handle(&self) -> Option<&str> {
+        self.0.stored.record.handle.as_deref()
+    }
+
+    /// When it was last claimed: what is searched for was sent after that.
+    pub fn claimed_at(&self) -> Option<Timestamp> {
+        self.0.stored.record.moved_at(State::Sending)
+    }
+
+    /// Whether the outside said that it has it.
+    pub fn is_accepted(&self) -> bool {
+        self.0.stored.record.state == State::Accepted
     }
 }
 
@@ -116,75 +196,161 @@ impl<P: Payload> Unsure<P> {
 pub enum Redeemed<P> {
     /// Send it now.
     Send(Approved<P>),
-    /// Look it up: somebody claimed it and never said what came of it.
+    /// Look it up: somebody claimed it and never said what came of it, or the outside has it.
     LookUp(Unsure<P>),
     /// Not yet; its time comes then.
     TooEarly(Timestamp),
     /// Somebody else is at it until then.
     Running(Timestamp),
+    /// The gate did not let it pass: these of its operations, counted from 0. Nothing was changed.
+    Held(Vec<usize>),
     /// There is nothing to do: it was done, refused, called off, or no person approved it.
     Nothing(State),
 }
 
-/// Claims an effect for the time until `lease`, if a person approved exactly this, its time has come, and
-/// nobody else is at it.
+/// Who claims, when, and under which conditions beside the approval's.
+pub struct Claiming<'c> {
+    /// The function, as it stands in histories.
+    pub by: &'c str,
+    /// Where the claim's id is drawn.
+    pub ids: &'c dyn Ids,
+    /// The present moment.
+    pub now: Timestamp,
+    /// Until then nobody else claims it.
+    pub lease: Timestamp,
+    /// What is committed together with the claim, and has to hold for it: that the account is still connected, that
+    /// its day is not full.
+    pub gate: Vec<Op>,
+}
+
+/// An effect as it stands, before anybody claims it.
+#[derive(Debug)]
+pub struct Standing<P>(Holding<P>);
+
+/// The effect of that id, if there is one of this sort.
+///
+/// # Errors
+/// The store does not answer.
+pub async fn open<P: Payload>(
+    table: &Arc<dyn Table>,
+    scope: &Scope,
+    id: EffectId,
+) -> Result<Option<Standing<P>>, Failure> {
+    let stored = effect::load::<P>(&**table, scope, id).await?;
+    let table = Arc::clone(table);
+    Ok(stored.map(|stored| Standing(Holding { stored, scope: *scope, table })))
+}
+
+/// Claims an effect, as [`Standing::redeem`].
 ///
 /// # Errors
 /// There is no such effect; the store does not answer; others are at the same row.
 pub async fn redeem<P: Payload>(
-    table: &dyn Table,
+    table: &Arc<dyn Table>,
     scope: &Scope,
     id: EffectId,
-    by: &str,
-    ids: &dyn Ids,
-    now: Timestamp,
-    lease: Timestamp,
+    claiming: Claiming<'_>,
 ) -> Result<Redeemed<P>, Failure> {
-    let Some(mut stored) = effect::load::<P>(table, scope, id).await? else {
-        return Err(Failure::not_found("effect"));
-    };
-    let effect = &mut stored.record;
-    match effect.state {
-        State::Approved => {}
-        State::Sending => {
-            let until = effect.claim.map_or(now, |c| c.until);
-            if now < until {
-                return Ok(Redeemed::Running(until));
+    let standing = open(table, scope, id).await?.ok_or_else(|| Failure::not_found("effect"))?;
+    standing.redeem(claiming).await
+}
+
+impl<P: Payload> Standing<P> {
+    /// What it would do.
+    pub fn payload(&self) -> &P {
+        &self.0.stored.record.payload
+    }
+
+    /// Whether nobody has claimed it and its time has come.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        let effect = &self.0.stored.record;
+        effect.state == State::Approved && effect.runnable_at() <= now
+    }
+
+    /// Claims it, if a person approved exactly this, its time has come, nobody else is at it, and the gate holds.
+    ///
+    /// # Errors
+    /// The store does not answer; others are at the same row.
+    pub async fn redeem(self, claiming: Claiming<'_>) -> Result<Redeemed<P>, Failure> {
+        let Claiming { by, ids, now, lease, gate } = claiming;
+        let Self(mut holding) = self;
+        let effect = &mut holding.stored.record;
+        match effect.state {
+            State::Approved => {}
+            State::Sending => {
+                let until = effect.claim.map_or(now, |c| c.until);
+                if now < until {
+                    return Ok(Redeemed::Running(until));
+                }
+                effect.go(State::Unknown, now, by, "its holder went away without a word")?;
+                effect.not_before = Some(now);
+                holding.save(Vec::new()).await?;
+                return Ok(Redeemed::LookUp(Unsure(holding)));
             }
-            effect.go(State::Unknown, now, by, "its holder went away without a word")?;
-            effect.not_before = Some(now);
-            let stored = save(table, scope, stored).await?;
-            return Ok(Redeemed::LookUp(Unsure { stored, scope: *scope }));
-        }
-        State::Unknown => {
-            let at = effect.not_before.unwrap_or(now);
-            if now < at {
-                return Ok(Redeemed::TooEarly(at));
+            State::Unknown | State::Accepted => {
+                let at = effect.not_before.unwrap_or(now);
+                if now < at {
+                    return Ok(Redeemed::TooEarly(at));
+                }
+                return Ok(Redeemed::LookUp(Unsure(holding)));
             }
-            return Ok(Redeemed::LookUp(Unsure { stored, scope: *scope }));
+            state => return Ok(Redeemed::Nothing(state)),
         }
-        state => return Ok(Redeemed::Nothing(state)),
+        if now < effect.runnable_at() {
+            return Ok(Redeemed::TooEarly(effect.runnable_at()));
+        }
+        let void = match &effect.approval {
+            None => Some("nobody approved it"),
+            Some(a) if a.digest != effect.payload.digest() => Some("it is not what was approved"),
+            Some(a) if a.until <= now => Some("its approval ran out before it could be sent"),
+            Some(_) => None,
+        };
+        if let Some(why) = void {
+            effect.go(State::Cancelled, now, by, why)?;
+            holding.save(Vec::new()).await?;
+            return Ok(Redeemed::Nothing(State::Cancelled));
+        }
+        let fence = effect.claim.map_or(0, |c| c.fence) + 1;
+        effect.claim = Some(Claim { fence, holder: ClaimId::draw(ids), until: lease });
+        effect.attempt += 1;
+        effect.handle = None;
+        effect.go(State::Sending, now, by, &format!("claimed, attempt {}", effect.attempt))?;
+        let ours = effect::written(&holding.scope, &holding.stored).len();
+        match holding.save(gate).await {
+            Ok(()) => Ok(Redeemed::Send(Approved(holding))),
+            Err(CommitError::Conditions(failed)) if failed.iter().all(|at| *at >= ours) => {
+                Ok(Redeemed::Held(failed.into_iter().map(|at| at - ours).collect()))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
-    if now < effect.runnable_at() {
-        return Ok(Redeemed::TooEarly(effect.runnable_at()));
+
+    /// Puts it off, as long as nobody has claimed it.
+    ///
+    /// # Errors
+    /// It does not wait any more; the store does not answer; others are at the same row.
+    pub async fn postpone(
+        self,
+        until: Timestamp,
+        why: &str,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
+        let Self(mut holding) = self;
+        holding.stored.record.go(State::Approved, now, by, why)?;
+        holding.stored.record.not_before = Some(until);
+        Ok(holding.save(Vec::new()).await?)
     }
-    let void = match &effect.approval {
-        None => Some("nobody approved it"),
-        Some(a) if a.digest != effect.payload.digest() => Some("it is not what was approved"),
-        Some(a) if a.until <= now => Some("its approval ran out before it could be sent"),
-        Some(_) => None,
-    };
-    if let Some(why) = void {
-        effect.go(State::Cancelled, now, by, why)?;
-        save(table, scope, stored).await?;
-        return Ok(Redeemed::Nothing(State::Cancelled));
+
+    /// Calls it off, as long as nobody has claimed it.
+    ///
+    /// # Errors
+    /// As [`postpone`](Self::postpone).
+    pub async fn call_off(self, why: &str, by: &str, now: Timestamp) -> Result<(), Failure> {
+        let Self(mut holding) = self;
+        holding.stored.record.cancel(by, why, now)?;
+        Ok(holding.save(Vec::new()).await?)
     }
-    let fence = effect.claim.map_or(0, |c| c.fence) + 1;
-    effect.claim = Some(Claim { fence, holder: ClaimId::draw(ids), until: lease });
-    effect.attempt += 1;
-    effect.go(State::Sending, now, by, &format!("claimed, attempt {}", effect.attempt))?;
-    let stored = save(table, scope, stored).await?;
-    Ok(Redeemed::Send(Approved { stored, scope: *scope }))
 }
 
 /// Writes down what the outside said.
@@ -192,32 +358,37 @@ pub async fn redeem<P: Payload>(
 /// # Errors
 /// The claim was lost meanwhile (then somebody else is looking it up), or the store does not answer.
 pub async fn settle<P: Payload>(
-    table: &dyn Table,
     approved: Approved<P>,
     outcome: Outcome,
     by: &str,
     now: Timestamp,
 ) -> Result<State, Failure> {
-    let Approved { mut stored, scope } = approved;
-    let effect = &mut stored.record;
+    let Approved(mut holding) = approved;
+    let effect = &mut holding.stored.record;
     match &outcome {
         Outcome::Done { receipt, .. } => {
             effect.go(State::Done, now, by, &format!("done: {receipt}"))?
         }
+        Outcome::Accepted { look_after_seconds } => {
+            effect.looked = 0;
+            effect.not_before = later(now, *look_after_seconds);
+            effect.go(State::Accepted, now, by, "accepted; not there yet")?;
+        }
         Outcome::Refused { why } => effect.go(State::Refused, now, by, why)?,
         Outcome::Login { why } => effect.go(State::AskAPerson, now, by, why)?,
         Outcome::Throttled { after_seconds } => {
-            let wait = SignedDuration::from_secs(i64::from(*after_seconds));
-            effect.not_before = now.saturating_add(wait).ok();
+            effect.not_before = later(now, *after_seconds);
             effect.go(State::Approved, now, by, &format!("asked to wait {after_seconds} s"))?;
         }
         Outcome::Unknown { why } => {
-            effect.not_before = now.saturating_add(SignedDuration::from_secs(15)).ok();
+            effect.looked = 0;
+            effect.not_before = now.saturating_add(FIRST_LOOK).ok();
             effect.go(State::Unknown, now, by, why)?;
         }
     }
     effect.outcome = Some(outcome);
-    Ok(save(table, &scope, stored).await?.record.state)
+    holding.save(Vec::new()).await?;
+    Ok(holding.stored.record.state)
 }
 
 /// Writes down what looking up found.
@@ -225,56 +396,108 @@ pub async fn settle<P: Payload>(
 /// # Errors
 /// Somebody else was faster, or the store does not answer.
 pub async fn settle_looked_up<P: Payload>(
-    table: &dyn Table,
     unsure: Unsure<P>,
     found: Found,
     by: &str,
     now: Timestamp,
 ) -> Result<State, Failure> {
-    let Unsure { mut stored, scope } = unsure;
-    let effect = &mut stored.record;
+    let Unsure(mut holding) = unsure;
+    let effect = &mut holding.stored.record;
     effect.looked += 1;
+    let accepted = effect.state == State::Accepted;
+    let waited = effect.accepted_since().map(|since| now.duration_since(since));
+    let is_overdue = waited.is_some_and(|waited| waited >= ACCEPTED_FOR);
     match found {
         Found::Done { receipt, url } => {
             effect.go(State::Done, now, by, &format!("looked up, it is there: {receipt}"))?;
             effect.outcome = Some(Outcome::Done { receipt, url });
+        }
+        Found::Refused { why } => {
+            effect.go(State::Refused, now, by, &why)?;
+            effect.outcome = Some(Outcome::Refused { why });
         }
         Found::NotDone => {
             effect.not_before = None;
             effect.looked = 0;
             effect.go(State::Approved, now, by, "looked up, it is not there")?;
         }
-        Found::StillUnknown { why } if effect.looked >= LOOK_UPS => {
+        Found::Accepted { .. } if is_overdue => {
+            let why = "it was accepted a day ago and is not there";
+            effect.go(State::AskAPerson, now, by, why)?;
+        }
+        Found::Accepted { look_after_seconds } => {
+            // A look that finds nothing new is no move: only its time is written down.
+            effect.not_before = later(now, look_after_seconds.min(LONGEST_LOOK));
+            if !accepted {
+                effect.looked = 0;
+                effect.go(State::Accepted, now, by, "looked up, it is accepted; not there yet")?;
+            }
+        }
+        // The outside has it: that it cannot say more now is no reason to ask a person before the day is over.
+        Found::StillUnknown { .. } if accepted && !is_overdue => {
+            effect.not_before = later(now, pause(effect.looked));
+        }
+        Found::StillUnknown { why } if accepted || effect.looked >= LOOK_UPS => {
             effect.go(State::AskAPerson, now, by, &why)?;
         }
         Found::StillUnknown { why } => {
-            // 30 s, 1 min, 2 min … so that all look-ups together span about an hour.
-            let wait = SignedDuration::from_secs(15 << effect.looked.min(LOOK_UPS));
-            effect.not_before = now.saturating_add(wait).ok();
+            effect.not_before = later(now, pause(effect.looked));
             effect.go(State::Unknown, now, by, &why)?;
         }
     }
-    Ok(save(table, &scope, stored).await?.record.state)
+    holding.save(Vec::new()).await?;
+    Ok(holding.stored.record.state)
 }
 
-/// Commits a changed effect. An answer that was lost is asked for again with the same token, which changes
-/// nothing twice.
-async fn save<P: Payload>(
-    table: &dyn Table,
-    scope: &Scope,
-    stored: Stored<Effect<P>>,
-) -> Result<Stored<Effect<P>>, Failure> {
-    let last = stored.record.history.last().map(|m| m.hash.to_hex()).unwrap_or_default();
-    let holder = stored.record.claim.map(|c| c.holder.to_string()).unwrap_or_default();
-    let token = Digest::of_parts([last.as_bytes(), holder.as_bytes()]).to_hex();
-    let token = CommitToken(token.chars().take(36).collect());
-    let mut answer = table.commit(vec![stored.update(scope)], Some(&token)).await;
-    for _ in 0..2 {
-        if !matches!(answer, Err(CommitError::Unknown(_))) {
-            break;
-        }
-        answer = table.commit(vec![stored.update(scope)], Some(&token)).await;
+/// 30 s, 1 min, 2 min … so that all look-ups together span about an hour.
+fn pause(looked: u32) -> u32 {
+    15 << looked.min(LOOK_UPS)
+}
+
+fn later(now: Timestamp, seconds: u32) -> Option<Timestamp> {
+    now.saturating_add(SignedDuration::from_secs(i64::from(seconds))).ok()
+}
+
+/// What a person found out about an effect of which nobody else can tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// It is there.
+    Happened {
+        /// Where it can be seen, if the person says.
+        url: Option<String>,
+    },
+    /// It is not there, and is not to be sent any more under this approval.
+    DidNotHappen,
+}
+
+/// Writes down what a person found out.
+///
+/// # Errors
+/// Nobody asked a person: it is still being looked up, or it is known.
+pub fn answer<P: Payload>(
+    effect: &mut Effect<P>,
+    approver: Approver<'_>,
+    answer: Answer,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    if effect.state != State::AskAPerson {
+        return Err(Failure::conflict(match effect.state {
+            State::Unknown => {
+                "It is still being looked up. Where that finds nothing, you are asked here."
+            }
+            _ => "Nothing is open about this any more.",
+        }));
     }
-    answer?;
-    Ok(Stored { version: stored.version + 1, record: stored.record })
+    let by = approver.subject();
+    match answer {
+        Answer::Happened { url } => {
+            effect.go(State::Done, now, by, "a person found it")?;
+            let receipt = effect.handle.clone().unwrap_or_else(|| "seen by a person".to_owned());
+            effect.outcome = Some(Outcome::Done { receipt, url });
+        }
+        Answer::DidNotHappen => {
+            effect.go(State::Cancelled, now, by, "a person found that it is not there")?;
+        }
+    }
+    Ok(())
 }

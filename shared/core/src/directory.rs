@@ -15,12 +15,24 @@ use crate::table::{Condition, Item, Key, Op, StoreError, Table};
 pub enum OutsideKind {
     /// The key under which a browser uploads.
     Upload,
+    /// The state that somebody brings back from a network.
+    OAuthState,
+    /// An account at a network.
+    Account,
+    /// The code of a short link.
+    Link,
+    /// The code of a review link.
+    Review,
 }
 
 impl OutsideKind {
     const fn name(self) -> &'static str {
         match self {
             Self::Upload => "upload",
+            Self::OAuthState => "oauth-state",
+            Self::Account => "account",
+            Self::Link => "link",
+            Self::Review => "review",
         }
     }
 }

@@ -5,8 +5,11 @@
 //! Proposed ─approve(digest)→ Approved ─claim→ Sending ┬→ Done(receipt)
 //!    │                          │ edit or expiry      ├→ Refused(why)      certainly did not happen
 //!    └→ Rejected                └→ Cancelled          ├→ Approved          did not happen, may be tried again
-//!                                                     └→ Unknown ─look up→ Done | Approved | AskAPerson
+//!                                                     ├→ Accepted ─look→   Done | Refused | AskAPerson
+//!                                                     └→ Unknown ─look up→ Done | Accepted | Approved | AskAPerson
 //! ```
+//!
+//! `Accepted` is not `Done`: the outside took it and has not said yet that it is there.
 //!
 //! Pure: the moves and their history. Who may make the moves is `approval`'s matter.
 
@@ -19,7 +22,7 @@ use crate::records::{self, Record, Stored};
 use crate::retention::RecordKind;
 use crate::scope::Scope;
 use crate::sweep::{DueKind, moment};
-use crate::table::{IndexEntry, Item, Key, StoreError, Table};
+use crate::table::{Condition, Index, IndexEntry, Item, Key, Op, Query, StoreError, Table};
 
 nexus_kernel::id!(
     /// An effect, whatever product it belongs to.
@@ -35,6 +38,9 @@ nexus_kernel::id!(
 
 /// How often an unknown outcome is looked up before a person is asked.
 pub const LOOK_UPS: u32 = 8;
+
+/// How long what the outside has accepted may take until it is there, before a person is asked.
+pub const ACCEPTED_FOR: SignedDuration = SignedDuration::from_hours(24);
 
 /// What an effect would do outside.
 pub trait Payload: Serialize + DeserializeOwned + Clone + Send + Sync {
@@ -61,6 +67,8 @@ pub enum State {
     Approved,
     /// Claimed: it may be happening right now.
     Sending,
+    /// The outside took it; whether it comes to be is being looked at.
+    Accepted,
     /// It happened.
     Done,
     /// It certainly did not happen and will not.
@@ -77,10 +85,11 @@ pub enum State {
 
 impl State {
     /// All states.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Proposed,
         Self::Approved,
         Self::Sending,
+        Self::Accepted,
         Self::Done,
         Self::Refused,
         Self::Unknown,
@@ -92,16 +101,23 @@ impl State {
     /// The table of moves.
     pub const fn may_become(self, to: Self) -> bool {
         use State::{
-            Approved, AskAPerson, Cancelled, Done, Proposed, Refused, Rejected, Sending, Unknown,
+            Accepted, Approved, AskAPerson, Cancelled, Done, Proposed, Refused, Rejected, Sending,
+            Unknown,
         };
         matches!(
             (self, to),
             (Proposed, Approved | Rejected | Cancelled)
-                | (Approved, Sending | Cancelled)
-                | (Sending, Done | Refused | Unknown | Approved | AskAPerson)
-                | (Unknown, Unknown | Done | Approved | AskAPerson)
+                | (Approved, Approved | Sending | Cancelled)
+                | (Sending, Accepted | Done | Refused | Unknown | Approved | AskAPerson)
+                | (Accepted, Accepted | Done | Refused | Approved | AskAPerson)
+                | (Unknown, Unknown | Accepted | Done | Refused | Approved | AskAPerson)
                 | (AskAPerson, Done | Approved | Cancelled)
         )
+    }
+
+    /// Whether it left the house, or may have, and nobody knows yet what became of it.
+    pub const fn is_unsure(self) -> bool {
+        matches!(self, Self::Unknown | Self::AskAPerson)
     }
 
     /// Whether the life is over.
@@ -145,6 +161,11 @@ pub enum Outcome {
         /// Where a person can see it, if anywhere.
         url: Option<String>,
     },
+    /// The outside took it, and will say later whether it is there.
+    Accepted {
+        /// Seconds after which to look.
+        look_after_seconds: u32,
+    },
     /// It certainly did not happen and never will so.
     Refused {
         /// Why, as a person should read it.
@@ -176,6 +197,16 @@ pub enum Found {
         receipt: String,
         /// Where a person can see it.
         url: Option<String>,
+    },
+    /// The outside has it, and has not said yet whether it comes to be.
+    Accepted {
+        /// Seconds after which to look again.
+        look_after_seconds: u32,
+    },
+    /// The outside has it and will not let it be.
+    Refused {
+        /// Why, as a person should read it.
+        why: String,
     },
     /// It is certainly not there.
     NotDone,
@@ -214,6 +245,9 @@ pub struct Effect<P> {
     pub(crate) attempt: u32,
     pub(crate) looked: u32,
     pub(crate) not_before: Option<Timestamp>,
+    /// What the outside calls it while it is being sent, so that it can be looked up if the sender dies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) handle: Option<String>,
     pub(crate) outcome: Option<Outcome>,
     pub(crate) history: Vec<Moved>,
 }
@@ -231,7 +265,7 @@ pub struct IllegalMove {
 impl From<IllegalMove> for Failure {
     fn from(error: IllegalMove) -> Self {
         Self::conflict(match error.from {
-            State::Sending | State::Unknown | State::AskAPerson | State::Done => {
+            State::Sending | State::Accepted | State::Unknown | State::AskAPerson | State::Done => {
                 "It is too late: this is being sent or was sent.".to_owned()
             }
             _ => error.to_string(),
@@ -251,6 +285,7 @@ impl<P: Payload> Effect<P> {
             attempt: 0,
             looked: 0,
             not_before: None,
+            handle: None,
             outcome: None,
             history: Vec::new(),
         };
@@ -314,6 +349,17 @@ impl<P: Payload> Effect<P> {
         self.go(State::Rejected, now, by, reason)
     }
 
+    /// When it was last moved into a state.
+    pub fn moved_at(&self, to: State) -> Option<Timestamp> {
+        self.history.iter().rev().find(|moved| moved.to == to).map(|moved| moved.at)
+    }
+
+    /// Since when the outside has had it, through all looking.
+    pub(crate) fn accepted_since(&self) -> Option<Timestamp> {
+        let last = self.history.iter().rev().take_while(|moved| moved.to == State::Accepted);
+        last.last().map(|moved| moved.at)
+    }
+
     /// When it may next be carried out.
     pub(crate) fn runnable_at(&self) -> Timestamp {
         self.not_before.unwrap_or(Timestamp::MIN).max(self.payload.due_at())
@@ -366,6 +412,67 @@ pub fn key(scope: &Scope, id: EffectId) -> Key {
     scope.key("effect", id.to_string())
 }
 
+/// The operations that write an effect back, if nobody changed it since it was read: the row, and the question that
+/// is open while nobody knows what became of it.
+pub fn written<P: Payload>(scope: &Scope, stored: &Stored<Effect<P>>) -> Vec<Op> {
+    let effect = &stored.record;
+    let mut ops = vec![stored.update(scope)];
+    if effect.state.is_unsure() {
+        ops.push(records::write(scope, &Question::about(effect)));
+    } else if effect.history.iter().any(|moved| moved.to.is_unsure()) {
+        ops.push(Op::Delete { key: question_key(scope, effect.id), when: Condition::Always });
+    }
+    ops
+}
+
+/// What nobody knows yet about an effect, whatever its sort: the list of these is the one page of everything that is
+/// unknown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// About which effect.
+    pub effect: EffectId,
+    /// Of which sort ([`Payload::SORT`]).
+    pub sort: String,
+    /// [`State::Unknown`] while it is being looked up, [`State::AskAPerson`] once only a person can tell.
+    pub state: State,
+    /// Since when nobody knows.
+    pub since: Timestamp,
+    /// What was seen last.
+    pub seen: String,
+}
+
+impl Question {
+    fn about<P: Payload>(effect: &Effect<P>) -> Self {
+        let open = effect.history.iter().rev().take_while(|moved| moved.to.is_unsure());
+        Self {
+            effect: effect.id,
+            sort: P::SORT.to_owned(),
+            state: effect.state,
+            since: open.last().map_or(Timestamp::UNIX_EPOCH, |moved| moved.at),
+            seen: effect.history.last().map(|moved| moved.reason.clone()).unwrap_or_default(),
+        }
+    }
+}
+
+impl Record for Question {
+    const KIND: RecordKind = RecordKind::Question;
+
+    fn key(&self, scope: &Scope) -> Key {
+        question_key(scope, self.effect)
+    }
+}
+
+fn question_key(scope: &Scope, id: EffectId) -> Key {
+    scope.key(QUESTIONS, id.to_string())
+}
+
+/// Everything that nobody knows about a tenant's effects, for [`records::list`].
+pub fn questions(scope: &Scope) -> Query {
+    Query::of(Index::Base, scope.partition(QUESTIONS))
+}
+
+const QUESTIONS: &str = "question";
+
 /// The sort of the effect that a row holds ([`Payload::SORT`]), by the list in which it stands: for whoever meets
 /// effects of every sort and reads none of them.
 pub fn sort_of(row: &Item) -> Option<&str> {
@@ -400,7 +507,7 @@ impl<P: Payload> Record for Effect<P> {
         match self.state {
             State::Approved => Some(DueKind::Effect.entry(scope, &id, self.runnable_at())),
             State::Sending => self.claim.map(|c| DueKind::Unknown.entry(scope, &id, c.until)),
-            State::Unknown => Some(DueKind::Unknown.entry(
+            State::Unknown | State::Accepted => Some(DueKind::Unknown.entry(
                 scope,
                 &id,
                 self.not_before.unwrap_or(Timestamp::UNIX_EPOCH),

@@ -46,6 +46,16 @@ kinds! {
     Draft = "draft",
     /// Something that changes the world outside, and its life.
     Effect = "effect",
+    /// An account at a network, without its tokens.
+    Connection = "connection",
+    /// Somebody went to a network to connect an account, and is expected back.
+    Connecting = "connecting",
+    /// How many posts an account had on a day: a counter.
+    Pace = "pace",
+    /// Something that a tenant has to be told.
+    Notice = "notice",
+    /// What nobody knows yet about an effect.
+    Question = "question",
     /// A job that a third party was given by an effect, and how far it came.
     FootageJob = "footage-job",
     /// The result of a paid step, found by its digest.
@@ -105,6 +115,10 @@ pub const CACHE_AGE: SignedDuration = SignedDuration::from_hours(24);
 /// How long the egress ledger and what was spent are kept after their month is over: twenty-five months, so that
 /// every month can be laid beside that of the year before, and the year before that closed.
 pub const LEDGER_AGE: SignedDuration = SignedDuration::from_hours(24 * 762);
+/// How long somebody who went to connect an account is expected back.
+pub const CONNECTING_AGE: SignedDuration = SignedDuration::from_mins(15);
+/// How long a notice is kept.
+pub const NOTICE_AGE: SignedDuration = SignedDuration::from_hours(24 * 90);
 /// How long receipts of sweeps are kept.
 pub const RECEIPT_AGE: SignedDuration = SignedDuration::from_hours(24 * 90);
 
@@ -119,6 +133,12 @@ impl RecordKind {
             Self::Media | Self::Draft => (Keep::UntilRemoved, true),
             Self::ContentHash | Self::BlobName | Self::Claim => (Keep::UntilRemoved, false),
             Self::Effect | Self::FootageJob => (Keep::UntilRemoved, true),
+            Self::Question => (Keep::UntilDone, false),
+            // Its label may name a person.
+            Self::Connection => (Keep::UntilRemoved, true),
+            Self::Pace => (Keep::UntilExpiry, false),
+            Self::Connecting => (Keep::For(CONNECTING_AGE), false),
+            Self::Notice => (Keep::For(NOTICE_AGE), true),
             // The tokens of a person's account, sealed or elsewhere: until revoked or the account ends (N55).
             Self::Secret => (Keep::UntilRemoved, true),
             Self::Cache => (Keep::UntilExpiry, true),

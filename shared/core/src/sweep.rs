@@ -19,6 +19,8 @@ pub enum DueKind {
     Outbox,
     /// A claimed effect whose outcome nobody wrote down has to be looked up, or a job that came of one.
     Unknown,
+    /// An account's tokens are to be refreshed.
+    Refresh,
     /// A row has expired, or an upload was abandoned.
     Expiry,
 }
@@ -29,6 +31,7 @@ impl DueKind {
             Self::Effect => "effect",
             Self::Outbox => "outbox",
             Self::Unknown => "unknown",
+            Self::Refresh => "refresh",
             Self::Expiry => "expiry",
         }
     }
@@ -39,6 +42,7 @@ impl DueKind {
             Self::Effect => 16,
             Self::Outbox | Self::Expiry => 8,
             Self::Unknown => 4,
+            Self::Refresh => 2,
         }
     }
 

@@ -1,5 +1,6 @@
 //! A person lets a draft become posts.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -9,11 +10,10 @@ use nexus_core::outbox::Outgoing;
 use nexus_core::{Sender, records};
 use nexus_kernel::{Digest, Failure, Timestamp};
 
-use crate::account::{Settings, settings_key};
 use crate::desk::{Desk, TRIES};
 use crate::draft::{Draft, DraftId, draft_key};
 use crate::hops::{Hop, Publish};
-use crate::publishing::{self, PostPlan};
+use crate::publishing::{self, Choices, Ground, PostPlan};
 
 /// A post that is due sooner than this is sent to its queue at once, to wait there; later ones are found by the
 /// index of what is due. It is the longest that a queue lets a message wait.
@@ -30,6 +30,7 @@ pub async fn approve(
     approver: Approver<'_>,
     seen: Digest,
     at: Option<Timestamp>,
+    choices: &BTreeMap<String, Choices>,
     publish: &Sender,
 ) -> Result<Vec<Effect<PostPlan>>, Failure> {
     let Desk { table, scope, .. } = *desk;
@@ -37,10 +38,9 @@ pub async fn approve(
         let now = desk.now();
         let draft = records::load::<Draft>(table, &draft_key(scope, id), now).await?;
         let draft = draft.ok_or_else(|| Failure::not_found("draft"))?;
-        let settings = records::load::<Settings>(table, &settings_key(scope), now).await?;
-        let settings = settings.map(|s| s.record).unwrap_or_default();
+        let ground = Ground::of(table, scope, &draft.record, now).await?;
         let (posts, mut ops) =
-            publishing::approve_draft(desk, draft, &settings, approver, seen, at).await?;
+            publishing::approve_draft(desk, draft, &ground, approver, seen, at, choices).await?;
         if ops.is_empty() {
             return Ok(posts);
         }

@@ -19,7 +19,7 @@ pub async fn cancel(desk: &Desk<'_>, id: EffectId) -> Result<Effect<PostPlan>, F
             return Ok(post.record);
         }
         post.record.cancel(desk.by, "called off", now)?;
-        if desk.commit(vec![post.update(desk.scope)]).await? {
+        if desk.commit(effect::written(desk.scope, &post)).await? {
             return Ok(post.record);
         }
     }

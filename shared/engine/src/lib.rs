@@ -11,6 +11,7 @@ pub mod blob_names;
 pub mod cache;
 pub mod cancelling;
 pub mod catalogue;
+pub mod connections;
 pub mod copy;
 pub mod desk;
 pub mod draft;

@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
-use nexus_core::{Blobs, Gauge, QueueAddress, Sender, Table};
+use nexus_core::{Blobs, Gauge, QueueAddress, Sender, Table, Vault};
 use nexus_kernel::Ambient;
 
+use crate::connections::Login;
 use crate::copy::Copywriter;
 use crate::footage::FootageMaker;
 use crate::hops::Hop;
@@ -77,6 +78,12 @@ pub trait EnginePlatform {
 
     /// Who speaks.
     fn voices(&self) -> Choice<SpeechProvider, dyn Speech>;
+
+    /// Where the tokens of tenants' accounts are.
+    fn vault(&self, access: Access) -> Arc<dyn Vault>;
+
+    /// Who connects accounts at networks.
+    fn logins(&self) -> Vec<Arc<dyn Login>>;
 
     /// Who carries posts to networks.
     fn publishers(&self) -> Vec<Arc<dyn Publisher>>;

@@ -79,6 +79,12 @@ impl Found {
         match &request.body {
             Body::Empty => {}
             Body::Json(value) => self.in_json("", value),
+            Body::Form(fields) => {
+                self.values.extend(fields.iter().map(|field| written(field.name).into_owned()));
+            }
+            Body::Multipart(parts) => {
+                self.values.extend(parts.iter().map(|part| written(part.name).into_owned()));
+            }
             Body::Bytes { .. } => drop(self.values.insert("body".to_owned())),
         }
     }

@@ -152,6 +152,10 @@ pub(crate) enum Misbuilt {
     Forbidden(String),
     #[error("the body of `{operation}` is no JSON")]
     Body { operation: &'static str },
+    #[error(
+        "the part `{name}` of a form has a name, file or content type that would end its header"
+    )]
+    Part { name: &'static str },
 }
 
 impl From<Misbuilt> for CallError {

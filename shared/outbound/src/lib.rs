@@ -35,6 +35,6 @@ pub use guard::Guard;
 pub use https::{Https, TlsFloor};
 pub use outbound::{Outbound, Parts, SetupError};
 pub use recording::{Recording, Replay};
-pub use request::{Body, Piece, Request, To};
+pub use request::{Authorization, Body, Field, Part, Piece, Request, To};
 pub use transport::{Transport, TransportError};
 pub use vendor::{Auth, Operation, Repeat, Vendor};

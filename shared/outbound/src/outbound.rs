@@ -21,12 +21,12 @@ use crate::answer::{Answer, Reading, Usage};
 use crate::breaker::{Breaker, Down};
 use crate::error::{Billed, CallError, Misbuilt};
 use crate::rate::{TooBusy, Turns};
-use crate::request::{Body, Request};
+use crate::request::Request;
 use crate::retry::{self, Budget};
-use crate::signing::Signing;
+use crate::signing::{self, Signing};
 use crate::trace::Told;
 use crate::transport::{Transport, TransportError, WireRequest};
-use crate::vendor::{Operation, Repeat, Vendor};
+use crate::vendor::{Auth, Operation, Repeat, Vendor};
 
 /// The least time in which a try is begun; an operation whose tries are shorter needs only their length.
 pub const LEAST_TRY: Duration = Duration::from_secs(1);
@@ -291,7 +291,9 @@ impl Way {
 
     fn ready(&self, request: Request) -> Result<Ready, CallError> {
         let address = address::of(&self.base, self.vendor, &request)?;
-        let Request { operation, method, headers: extra, body, idempotency_key, .. } = request;
+        let Request {
+            operation, method, headers: extra, body, idempotency_key, authorization, ..
+        } = request;
         let mut headers = HeaderMap::new();
         for (name, value) in extra {
             let wrong = || Misbuilt::Header { name };
@@ -308,21 +310,21 @@ impl Way {
             let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| missing())?;
             headers.insert(header, HeaderValue::from_str(&key).map_err(|_| missing())?);
         }
-        let body = match body {
-            Body::Empty => Bytes::new(),
-            Body::Json(value) => {
-                let json = HeaderValue::from_static("application/json");
-                headers.insert(header::CONTENT_TYPE, json);
-                let wrong = |_| Misbuilt::Body { operation: operation.name };
-                Bytes::from(serde_json::to_vec(&value).map_err(wrong)?)
+        if let Some(authorization) = authorization {
+            // To another host goes nobody's token: an answer may name any on the list.
+            if self.vendor.auth != Auth::Account {
+                return Err(Misbuilt::Header { name: "authorization" }.into());
             }
-            Body::Bytes { content_type, bytes } => {
-                let wrong = |_| Misbuilt::Header { name: "content-type" };
-                let value = HeaderValue::from_str(content_type).map_err(wrong)?;
-                headers.insert(header::CONTENT_TYPE, value);
-                bytes
+            if address.takes_the_key {
+                headers.insert(header::AUTHORIZATION, signing::authorization(&authorization)?);
             }
-        };
+        }
+        let (content_type, body) = body.encoded(operation)?;
+        if let Some(content_type) = content_type {
+            let wrong = |_| Misbuilt::Header { name: "content-type" };
+            let value = HeaderValue::from_str(&content_type).map_err(wrong)?;
+            headers.insert(header::CONTENT_TYPE, value);
+        }
         Ok(Ready { operation, method, address, headers, body })
     }
 

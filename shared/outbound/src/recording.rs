@@ -51,7 +51,7 @@ use serde_json::Value;
 
 use crate::address;
 use crate::answer::Answer;
-use crate::request::{Body, Request, To};
+use crate::request::{Request, To};
 use crate::transport::{Transport, TransportError, WireRequest};
 use crate::vendor::Repeat;
 
@@ -229,17 +229,11 @@ impl Recording {
         {
             headers.insert(name.to_owned(), key.clone());
         }
-        let body = match &request.body {
-            Body::Empty => Bytes::new(),
-            Body::Json(value) => {
-                headers.insert("content-type".to_owned(), "application/json".to_owned());
-                Bytes::from(value.to_string())
-            }
-            Body::Bytes { content_type, bytes } => {
-                headers.insert("content-type".to_owned(), (*content_type).to_owned());
-                bytes.clone()
-            }
-        };
+        let (content_type, body) =
+            request.body.encoded(request.operation).map_err(|e| shape(&e))?;
+        if let Some(content_type) = content_type {
+            headers.insert("content-type".to_owned(), content_type.into_owned());
+        }
         let asked = Asked { method: &request.method, target: &target, headers, body: &body };
         self.differs_from(&asked)
             .map_or(Ok(()), |difference| Err(RecordingError::Other(difference)))

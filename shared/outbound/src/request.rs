@@ -1,15 +1,20 @@
 //! What a vendor's client asks for, before anything is signed or sent.
 
+mod form;
+
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
 use bytes::Bytes;
 use http::Method;
+use nexus_kernel::Secret;
 
 use crate::allow;
-use crate::error::CallError;
+use crate::error::{CallError, Misbuilt};
 use crate::vendor::Operation;
+
+pub use form::{Field, Part};
 
 /// A request as a vendor's client builds it: pure data, equal for equal questions. Its `Debug` names what is sent,
 /// and tells no value.
@@ -32,6 +37,18 @@ pub struct Request {
     /// The key by which the vendor recognises a repetition, for an operation that is [`Keyed`](crate::Repeat::Keyed);
     /// of no use to any other.
     pub idempotency_key: Option<String>,
+    /// Who asks, at a vendor that knows each account by a token of its own ([`Auth::Account`](crate::Auth::Account)).
+    /// It goes to the base's own host, port and scheme alone.
+    pub authorization: Option<Authorization>,
+}
+
+/// What stands in the header `authorization`. Its `Debug` tells no secret.
+#[derive(Debug, Clone)]
+pub enum Authorization {
+    /// An account's token (RFC 6750).
+    Bearer(Secret<String>),
+    /// An application's name and secret (RFC 7617).
+    Basic(String, Secret<String>),
 }
 
 /// Where a request goes.
@@ -61,6 +78,10 @@ pub enum Body {
     Empty,
     /// JSON.
     Json(serde_json::Value),
+    /// A form, its fields named in the ledger as they are.
+    Form(Vec<Field>),
+    /// A form with files, its parts named in the ledger as they are.
+    Multipart(Vec<Part>),
     /// Bytes of this content type, named in the ledger as the field `body`.
     Bytes {
         /// The content type.
@@ -81,7 +102,22 @@ impl Request {
             query: Vec::new(),
             body: Body::Empty,
             idempotency_key: None,
+            authorization: None,
         }
+    }
+
+    /// On behalf of the account that this token is of.
+    #[must_use]
+    pub fn bearer(mut self, token: &Secret<String>) -> Self {
+        self.authorization = Some(Authorization::Bearer(token.clone()));
+        self
+    }
+
+    /// With a form as its body.
+    #[must_use]
+    pub fn form(mut self, fields: Vec<Field>) -> Self {
+        self.body = Body::Form(fields);
+        self
     }
 
     /// With a JSON body.
@@ -146,11 +182,38 @@ impl fmt::Debug for Piece {
     }
 }
 
+impl Body {
+    /// The body as it is sent, and its content type.
+    pub(crate) fn encoded(
+        &self,
+        operation: &Operation,
+    ) -> Result<(Option<Cow<'static, str>>, Bytes), Misbuilt> {
+        Ok(match self {
+            Self::Empty => (None, Bytes::new()),
+            Self::Json(value) => {
+                let wrong = |_| Misbuilt::Body { operation: operation.name };
+                let bytes = serde_json::to_vec(value).map_err(wrong)?;
+                (Some(Cow::Borrowed("application/json")), Bytes::from(bytes))
+            }
+            Self::Form(fields) => (Some(Cow::Borrowed(form::URLENCODED)), form::urlencoded(fields)),
+            Self::Multipart(parts) => {
+                let (content_type, bytes) = form::multipart(parts)?;
+                (Some(Cow::Owned(content_type)), bytes)
+            }
+            Self::Bytes { content_type, bytes } => {
+                (Some(Cow::Borrowed(content_type)), bytes.clone())
+            }
+        })
+    }
+}
+
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("Empty"),
             Self::Json(_) => f.write_str("Json"),
+            Self::Form(fields) => write!(f, "Form({} fields)", fields.len()),
+            Self::Multipart(parts) => write!(f, "Multipart({} parts)", parts.len()),
             Self::Bytes { content_type, bytes } => {
                 write!(f, "Bytes({content_type}, {})", bytes.len())
             }

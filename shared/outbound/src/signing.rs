@@ -5,12 +5,15 @@
 //!
 //! **Never here:** a key in a text, an error or a log.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use nexus_core::vault::{BadSecretName, Freshness, Held, VaultError};
 use nexus_core::{Product, SecretName, Vault};
 use nexus_kernel::Secret;
 
 use crate::error::CallError;
+use crate::request::Authorization;
 use crate::vendor::{Auth, Vendor};
 
 /// Signs one vendor's requests.
@@ -39,7 +42,7 @@ pub(crate) enum Unsignable {
 impl Signing {
     pub(crate) fn new(product: Product, vendor: &Vendor) -> Result<Self, Unsignable> {
         let how = match vendor.auth {
-            Auth::None => None,
+            Auth::None | Auth::Account => None,
             Auth::Header { name, prefix } => Some(InHeader {
                 secret: SecretName::of_house(product, vendor.name)?,
                 name: HeaderName::from_bytes(name.as_bytes()).map_err(|_| Unsignable::Header)?,
@@ -108,6 +111,22 @@ impl Signing {
         headers.insert(name, value);
         Ok(())
     }
+}
+
+/// An account's token, or an application's name and secret, as they stand in the header `authorization`.
+pub(crate) fn authorization(who: &Authorization) -> Result<HeaderValue, CallError> {
+    let text = Secret::new(match who {
+        Authorization::Bearer(token) => format!("Bearer {}", token.reveal()),
+        Authorization::Basic(name, secret) => {
+            let pair = Secret::new(format!("{name}:{}", secret.reveal()));
+            format!("Basic {}", STANDARD.encode(pair.reveal()))
+        }
+    });
+    let mut value = HeaderValue::from_str(text.reveal()).map_err(|_| CallError::Login {
+        why: "The token has characters that no token has. Connect the account anew.".to_owned(),
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 #[cfg(test)]

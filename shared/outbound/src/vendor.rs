@@ -33,6 +33,9 @@ pub enum Auth {
         /// What stands before the key.
         prefix: &'static str,
     },
+    /// By the token of the account on whose behalf each request is sent
+    /// ([`Request::authorization`](crate::Request::authorization)); the house has no key there.
+    Account,
     /// Not at all.
     None,
 }

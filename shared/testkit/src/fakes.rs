@@ -8,10 +8,11 @@ use bytes::Bytes;
 use nexus_core::approval::Unsure;
 use nexus_core::effect::{Found, Outcome};
 use nexus_core::{Approved, CallContext};
+use nexus_engine::connections::Access;
 use nexus_engine::copy::{Brief, Copy, Copywriter, Written};
 use nexus_engine::media::MediaFacts;
 use nexus_engine::narration::{Speech, Spoken};
-use nexus_engine::publishing::{Network, PostPlan, Publisher};
+use nexus_engine::publishing::{Medium, Network, PostPlan, Preflight, Publisher};
 use nexus_engine::tagging::{Label, LabelKind, Labeller, Labels};
 use nexus_engine::translation::Translator;
 use nexus_kernel::{Digest, Failure, Language};
@@ -262,8 +263,13 @@ pub struct FakePublisher {
     pub published: Calls<Published>,
     /// The keys that were looked up.
     pub looked_up: Calls<String>,
+    /// The posts that were asked about before they were sent.
+    pub preflighted: Calls<PostPlan>,
+    /// The tokens with which posts came.
+    pub tokens: Calls<String>,
     outcomes: Mutex<VecDeque<Outcome>>,
     findings: Mutex<VecDeque<Found>>,
+    preflights: Mutex<VecDeque<Preflight>>,
 }
 
 impl FakePublisher {
@@ -273,14 +279,22 @@ impl FakePublisher {
             network,
             published: Calls::default(),
             looked_up: Calls::default(),
+            preflighted: Calls::default(),
+            tokens: Calls::default(),
             outcomes: Mutex::default(),
             findings: Mutex::default(),
+            preflights: Mutex::default(),
         }
     }
 
     /// Answers so to the next post that has no answer yet.
     pub fn answer(&self, outcome: Outcome) {
         lock(&self.outcomes).push_back(outcome);
+    }
+
+    /// Says this of the next post that is asked about.
+    pub fn say(&self, preflight: Preflight) {
+        lock(&self.preflights).push_back(preflight);
     }
 
     /// Finds this at the next look that has no finding yet.
@@ -299,9 +313,28 @@ impl Publisher for FakePublisher {
         self.network
     }
 
-    async fn publish(&self, approved: &Approved<PostPlan>, video: Bytes) -> Outcome {
+    async fn preflight(
+        &self,
+        _: &CallContext,
+        _: Option<&Access>,
+        plan: &PostPlan,
+    ) -> Result<Preflight, Failure> {
+        self.preflighted.note(plan.clone());
+        Ok(lock(&self.preflights).pop_front().unwrap_or_default())
+    }
+
+    async fn publish(
+        &self,
+        _: &CallContext,
+        access: Option<&Access>,
+        approved: &mut Approved<PostPlan>,
+        medium: Medium,
+    ) -> Outcome {
         let key = approved.idempotency_key();
-        let (plan, digest) = (approved.payload().clone(), Digest::of(&video));
+        let (plan, digest) = (approved.payload().clone(), Digest::of(&medium.bytes));
+        if let Some(access) = access {
+            self.tokens.note(access.token.reveal().clone());
+        }
         self.published.note(Published { key: key.clone(), plan, video: digest });
         lock(&self.outcomes).pop_front().unwrap_or_else(|| {
             let (receipt, url) = receipt(&key);
@@ -309,7 +342,12 @@ impl Publisher for FakePublisher {
         })
     }
 
-    async fn look_up(&self, unsure: &Unsure<PostPlan>) -> Found {
+    async fn look_up(
+        &self,
+        _: &CallContext,
+        _: Option<&Access>,
+        unsure: &Unsure<PostPlan>,
+    ) -> Found {
         let key = unsure.idempotency_key();
         self.looked_up.note(key.clone());
         lock(&self.findings).pop_front().unwrap_or_else(|| {

@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use nexus_contract::START;
-use nexus_contract::memory::{MemoryBlobs, MemoryQueues, MemoryTable};
+use nexus_contract::memory::{MemoryBlobs, MemoryQueues, MemoryTable, MemoryVault};
+use nexus_core::approval::{self, Claiming, Redeemed};
+use nexus_core::effect::{EffectId, Payload};
 use nexus_core::queues::{Message, QueueSettings};
 use nexus_core::table::{Item, Page};
 use nexus_core::{
-    BlobKey, Blobs, Envelope, Gauge, Op, QueueAddress, Queues, Record, Scope, Sender, Table,
+    BlobKey, Blobs, Envelope, Gauge, Op, QueueAddress, Queues, Record, Scope, Sender, Table, Vault,
     records,
 };
+use nexus_engine::connections::Login;
 use nexus_engine::copy::Copywriter;
 use nexus_engine::footage::FootageMaker;
 use nexus_engine::narration::Speech;
@@ -22,7 +25,7 @@ use nexus_engine::translation::Translator;
 use nexus_engine::{EnginePlatform, Hop};
 use nexus_handler::{Env, Invocation};
 use nexus_kernel::ambient::ManualClock;
-use nexus_kernel::{Ambient, Clock, Timestamp};
+use nexus_kernel::{Ambient, Clock, Failure, Timestamp};
 use serde::de::DeserializeOwned;
 
 use crate::fakes::{FakeCopywriter, FakeLabeller, FakePublisher, FakeSpeech, FakeTranslator};
@@ -56,6 +59,12 @@ pub struct MemoryPlatform {
     pub elevenlabs: Arc<FakeSpeech>,
     /// Who carries posts to the feed.
     pub publisher: Arc<FakePublisher>,
+    /// Who carries posts to other networks.
+    pub networks: Vec<Arc<dyn Publisher>>,
+    /// Who connects accounts there.
+    pub logins: Vec<Arc<dyn Login>>,
+    /// The vault.
+    pub vault: MemoryVault,
     /// Who makes footage.
     pub footage_maker: Arc<FakeFootageMaker>,
     /// What functions get.
@@ -83,6 +92,7 @@ impl MemoryPlatform {
             .map(|hop| QueueSettings::plain(address(hop)).giving_up(RECEIVES, dead_letters(hop)));
         let ambient = Ambient::seeded(Arc::clone(&shared), 1);
         let table = MemoryTable::new(Arc::clone(&shared));
+        let vault = MemoryVault::new(ambient.clone());
         let blobs = MemoryBlobs::new(Arc::clone(&shared));
         let queues = MemoryQueues::new(queues.into(), shared);
         Self {
@@ -98,6 +108,9 @@ impl MemoryPlatform {
             speech: Arc::default(),
             elevenlabs: Arc::new(FakeSpeech::paid("elevenlabs")),
             publisher: Arc::new(FakePublisher::to(Network::Feed)),
+            networks: Vec::new(),
+            logins: Vec::new(),
+            vault,
             footage_maker: Arc::new(FakeFootageMaker::named("runway")),
             clock,
         }
@@ -148,6 +161,24 @@ impl MemoryPlatform {
             deadline: tokio::time::Instant::now() + Duration::from_secs(30),
             measures: Arc::default(),
         }
+    }
+
+    /// Claims an effect for so long, in a function's name.
+    ///
+    /// # Errors
+    /// As [`approval::redeem`].
+    pub async fn redeem<P: Payload>(
+        &self,
+        scope: &Scope,
+        id: EffectId,
+        by: &str,
+        lease: SignedDuration,
+    ) -> Result<Redeemed<P>, Failure> {
+        let now = self.now();
+        let lease = now.saturating_add(lease).unwrap_or(Timestamp::MAX);
+        let (table, ids) = (Arc::new(self.table.clone()) as Arc<dyn Table>, &*self.ambient.ids);
+        let claiming = Claiming { by, ids, now, lease, gate: Vec::new() };
+        approval::redeem(&table, scope, id, claiming).await
     }
 
     /// Writes records, whatever stands there.
@@ -273,8 +304,18 @@ impl EnginePlatform for MemoryPlatform {
         house.and(SpeechProvider::ElevenLabs, Arc::clone(&self.elevenlabs) as _)
     }
 
+    fn vault(&self, _: Access) -> Arc<dyn Vault> {
+        Arc::new(self.vault.clone())
+    }
+
+    fn logins(&self) -> Vec<Arc<dyn Login>> {
+        self.logins.clone()
+    }
+
     fn publishers(&self) -> Vec<Arc<dyn Publisher>> {
-        vec![Arc::clone(&self.publisher) as _]
+        let mut publishers: Vec<Arc<dyn Publisher>> = vec![Arc::clone(&self.publisher) as _];
+        publishers.extend(self.networks.iter().cloned());
+        publishers
     }
 
     fn footage_makers(&self) -> Vec<Arc<dyn FootageMaker>> {

@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use nexus_core::{Blobs, Gauge, QueueAddress, Sender, Table};
+use nexus_core::{Blobs, Gauge, QueueAddress, Sender, Table, Vault};
+use nexus_engine::connections::Login;
 use nexus_engine::copy::Copywriter;
 use nexus_engine::footage::FootageMaker;
 use nexus_engine::narration::Speech;
@@ -42,6 +43,10 @@ pub enum Taken {
     Translator,
     /// Who speaks.
     Voices,
+    /// The tenants' secrets.
+    Vault(Access),
+    /// Who connects accounts.
+    Logins,
     /// Who carries posts to networks.
     Publishers,
     /// Who makes footage.
@@ -122,6 +127,16 @@ impl EnginePlatform for RecordingPlatform {
     fn voices(&self) -> Choice<SpeechProvider, dyn Speech> {
         self.note(Taken::Voices);
         self.parts.voices()
+    }
+
+    fn vault(&self, access: Access) -> Arc<dyn Vault> {
+        self.note(Taken::Vault(access));
+        self.parts.vault(access)
+    }
+
+    fn logins(&self) -> Vec<Arc<dyn Login>> {
+        self.note(Taken::Logins);
+        self.parts.logins()
     }
 
     fn publishers(&self) -> Vec<Arc<dyn Publisher>> {

@@ -153,6 +153,14 @@ impl EnginePlatform for Counting {
         Choice::of(SpeechProvider::House, Arc::new(counted))
     }
 
+    fn vault(&self, access: Access) -> Arc<dyn nexus_core::Vault> {
+        EnginePlatform::vault(&self.memory, access)
+    }
+
+    fn logins(&self) -> Vec<Arc<dyn nexus_engine::connections::Login>> {
+        self.memory.logins()
+    }
+
     fn publishers(&self) -> Vec<Arc<dyn Publisher>> {
         self.memory.publishers()
     }

@@ -1,9 +1,11 @@
 //! A person lets a draft become posts.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
 use nexus_core::Approver;
+use nexus_engine::publishing::Choices;
 use nexus_engine::{DraftId, approving};
 use nexus_handler::http::{Json, Problem};
 use nexus_kernel::{Digest, Timestamp};
@@ -11,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::posts::PostView;
-use crate::Deps;
 use crate::asking::{Asking, Named};
+use crate::{Deps, words};
 
 /// What is approved, and when it is to be sent.
 #[derive(Deserialize, ToSchema)]
@@ -25,6 +27,30 @@ pub(crate) struct ApproveBody {
     /// When; at once where this is left out.
     #[serde(default)]
     at: Option<Timestamp>,
+    /// What the approver chose for each account, by the connection's id as the proposal has it.
+    #[serde(default)]
+    #[schema(value_type = BTreeMap<String, ChoicesBody>)]
+    choices: BTreeMap<String, Choices>,
+}
+
+/// What an approver chooses for one account; what is left out is not allowed.
+#[derive(ToSchema)]
+#[schema(as = Choices)]
+#[expect(dead_code, reason = "describes what `Choices` reads")]
+pub(crate) struct ChoicesBody {
+    /// Who may see it. TikTok wants this chosen.
+    #[schema(schema_with = words::privacy)]
+    privacy: Option<String>,
+    /// Comments are allowed.
+    comments: Option<bool>,
+    /// Duets are allowed.
+    duets: Option<bool>,
+    /// Stitches are allowed.
+    stitches: Option<bool>,
+    /// It advertises the account's own business.
+    own_brand: Option<bool>,
+    /// Somebody else pays for it.
+    paid_partnership: Option<bool>,
 }
 
 /// The posts that the draft became.
@@ -50,11 +76,12 @@ pub(crate) async fn approve(
     State(deps): State<Arc<Deps>>,
     asking: Asking,
     Named(draft): Named<DraftId>,
-    Json(ApproveBody { digest, at }): Json<ApproveBody>,
+    Json(ApproveBody { digest, at, choices }): Json<ApproveBody>,
 ) -> Result<Json<ApprovedView>, Problem> {
     let approver = Approver::of(&asking.caller)?;
     let desk = asking.desk(&deps);
-    let posts = approving::approve(&desk, draft, approver, digest, at, &deps.publish).await?;
+    let publish = &deps.publish;
+    let posts = approving::approve(&desk, draft, approver, digest, at, &choices, publish).await?;
     let posts = posts.iter().map(PostView::from).collect();
     Ok(Json(ApprovedView { draft, posts }))
 }

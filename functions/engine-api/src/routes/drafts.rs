@@ -8,13 +8,13 @@ use nexus_core::effect::EffectId;
 use nexus_core::egress::Cost;
 use nexus_core::records;
 use nexus_core::table::{Index, Query};
-use nexus_engine::account::{Settings, settings_key};
 use nexus_engine::catalogue::ProductId;
+use nexus_engine::connections::ConnectionId;
 use nexus_engine::draft::{Note, Words, draft_key, drafts_in};
 use nexus_engine::film::Film;
 use nexus_engine::footage::purchase::Footage;
 use nexus_engine::narration::{Cue, Narration};
-use nexus_engine::publishing::{Network, propose};
+use nexus_engine::publishing::{Ground, Network, Proposal, propose};
 use nexus_engine::tagging::{Label, LabelKind, ProductMatch};
 use nexus_engine::{Draft, DraftId, MediaId, Stage};
 use nexus_handler::http::{Json, Problem, Query as Asked};
@@ -236,9 +236,15 @@ pub(crate) struct ProposedView {
     account: String,
     /// To the letter.
     text: String,
+    /// The connection that it goes through; an approval's choices name it.
+    #[schema(value_type = Option<String>)]
+    connection: Option<ConnectionId>,
     /// SHA-256 of its video, where it has one.
     #[schema(value_type = Option<String>)]
     video: Option<Digest>,
+    /// SHA-256 of its picture, where it shows one and no video.
+    #[schema(value_type = Option<String>)]
+    picture: Option<Digest>,
 }
 
 /// Every post that the draft would become, and the digest over all of it.
@@ -246,6 +252,9 @@ pub(crate) struct ProposedView {
 #[schema(as = Proposal)]
 pub(crate) struct ProposalView {
     posts: Vec<ProposedView>,
+    /// Networks of the settings to which nothing goes, because no account there is connected.
+    #[schema(schema_with = words::networks)]
+    unconnected: Vec<Network>,
     /// What an approval has to name: it holds for exactly this.
     #[schema(value_type = String)]
     digest: Digest,
@@ -300,9 +309,8 @@ impl DraftView {
         }
         let proposal = match draft.stage {
             Stage::AwaitingApproval | Stage::Approved => {
-                let key = settings_key(asking.scope());
-                let settings = records::load::<Settings>(&*deps.table, &key, now).await?;
-                Some(proposal_view(draft, &settings.map(|s| s.record).unwrap_or_default()))
+                let ground = Ground::of(&*deps.table, asking.scope(), draft, now).await?;
+                Some(proposal_view(propose(draft, &ground)))
             }
             _ => None,
         };
@@ -364,16 +372,22 @@ async fn film_view(film: &Film, lender: &Lender<'_>) -> Result<FilmView, Failure
     })
 }
 
-fn proposal_view(draft: &Draft, settings: &Settings) -> ProposalView {
-    let proposal = propose(draft, settings);
-    let posts = proposal.posts.into_iter().map(|post| ProposedView {
-        language: post.language,
-        network: post.network,
-        account: post.account,
-        text: post.text,
-        video: post.media.map(|m| m.digest),
+fn proposal_view(proposal: Proposal) -> ProposalView {
+    let posts = proposal.posts.into_iter().map(|post| {
+        let picture = post.media.as_ref().filter(|m| m.is_picture()).map(|m| m.digest);
+        let video = post.media.as_ref().filter(|m| !m.is_picture()).map(|m| m.digest);
+        ProposedView {
+            language: post.language,
+            network: post.network,
+            account: post.account,
+            connection: post.connection,
+            text: post.text,
+            video,
+            picture,
+        }
     });
-    ProposalView { posts: posts.collect(), digest: proposal.digest }
+    let (posts, digest) = (posts.collect(), proposal.digest);
+    ProposalView { posts, unconnected: proposal.unconnected, digest }
 }
 
 /// The drafts, newest first

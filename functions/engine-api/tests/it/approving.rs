@@ -8,7 +8,6 @@ use nexus_core::approval::{self, Redeemed};
 use nexus_core::effect::Outcome;
 use nexus_core::queues::Depth;
 use nexus_core::{QueueAddress, Queues, RecordKind};
-use nexus_engine::EnginePlatform;
 use nexus_engine::hops::Publish;
 use nexus_engine::publishing::PostPlan;
 use nexus_engine::{Draft, Hop};
@@ -188,17 +187,15 @@ async fn a_post_shows_its_life_and_can_be_called_off_before_it_is_sent() {
     assert_eq!(cancelled.json()["history_is_whole"], true);
     assert_eq!(cancel(0).send().await.json(), cancelled.json(), "twice is once");
 
-    let (table, now) = (&api.platform.table, api.platform.now());
+    let now = api.platform.now();
     let id = posts[1]["id"].as_str().unwrap().parse().unwrap();
-    let lease = now + SignedDuration::from_secs(30);
-    let ids = api.platform.ambient().ids;
-    let redeemed =
-        approval::redeem::<PostPlan>(table, &scope(), id, "publish", &*ids, now, lease).await;
+    let lease = SignedDuration::from_secs(30);
+    let redeemed = api.platform.redeem::<PostPlan>(&scope(), id, "publish", lease).await;
     let Redeemed::Send(approved) = redeemed.unwrap() else { panic!("it is due") };
     assert_eq!(cancel(1).send().await.status, 409, "it is being sent");
     let url = Some("https://feed.example/1".to_owned());
     let done = Outcome::Done { receipt: "r1".into(), url };
-    approval::settle(table, approved, done, "publish", now).await.unwrap();
+    approval::settle(approved, done, "publish", now).await.unwrap();
     assert_eq!(cancel(1).send().await.status, 409, "it was sent");
     let sent = api.get(&path(1)).by(&ada()).send().await.json();
     assert_eq!(

@@ -2,9 +2,8 @@
 
 use nexus_contract::blobs::Browser;
 use nexus_core::Table;
-use nexus_core::approval::{self, Redeemed};
+use nexus_core::approval::Redeemed;
 use nexus_core::effect::State;
-use nexus_engine::EnginePlatform;
 use nexus_engine::blob_names::blob_name_key;
 use nexus_engine::hops::Step;
 use nexus_engine::publishing::PostPlan;
@@ -131,10 +130,8 @@ async fn n15_an_edit_voids_the_approval() {
 
     for post in &posts {
         let id = post["id"].as_str().unwrap().parse().unwrap();
-        let (table, now) = (&api.platform.table, api.platform.now());
-        let ids = api.platform.ambient().ids;
-        let redeemed =
-            approval::redeem::<PostPlan>(table, &scope(), id, "publish", &*ids, now, now).await;
+        let lease = jiff::SignedDuration::ZERO;
+        let redeemed = api.platform.redeem::<PostPlan>(&scope(), id, "publish", lease).await;
         assert!(matches!(redeemed.unwrap(), Redeemed::Nothing(State::Cancelled)));
     }
     let path = format!("{}/approve", at(&draft));

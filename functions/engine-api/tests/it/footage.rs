@@ -7,7 +7,7 @@ use nexus_core::egress::Cost;
 use nexus_core::{Blobs, RecordKind, records};
 use nexus_engine::footage::purchase::{Footage, FootageJob, Purchase, job_key};
 use nexus_engine::hops::Footage as Message;
-use nexus_engine::{Draft, EnginePlatform, Hop};
+use nexus_engine::{Draft, Hop};
 use nexus_testkit::{build, people};
 use serde_json::{Value, json};
 
@@ -206,11 +206,10 @@ async fn an_offer_can_be_rejected_and_a_purchase_called_off_until_the_vendor_was
 
     let offer = offered(&api, &draft).await;
     approve(&api, &offer).await;
-    let (table, now) = (&api.platform.table, api.platform.now());
+    let now = api.platform.now();
     let id: EffectId = offer["id"].as_str().unwrap().parse().unwrap();
-    let (ids, lease) = (api.platform.ambient().ids, now + SignedDuration::from_secs(30));
-    let scope = scope();
-    let held = approval::redeem::<Purchase>(table, &scope, id, "footage", &*ids, now, lease);
+    let (scope, lease) = (scope(), SignedDuration::from_secs(30));
+    let held = api.platform.redeem::<Purchase>(&scope, id, "footage", lease);
     let Redeemed::Send(held) = held.await.unwrap() else { panic!("it is due") };
     cancel(&api, &offer).await.refused(409, &[]);
     let media = format!("/v1/media/{}", draft.media);
@@ -218,7 +217,7 @@ async fn an_offer_can_be_rejected_and_a_purchase_called_off_until_the_vendor_was
 
     // The vendor took it: from now on it is told to stop.
     let done = Outcome::Done { receipt: "job-1".into(), url: None };
-    approval::settle(table, held, done, "footage", now).await.unwrap();
+    approval::settle(held, done, "footage", now).await.unwrap();
     let sent = api.platform.waiting(Hop::Footage).len();
     let stopping = cancel(&api, &offer).await.json();
     assert_eq!(

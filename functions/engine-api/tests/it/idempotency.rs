@@ -8,9 +8,8 @@ use nexus_contract::{Fault, Faults, Flaky};
 use nexus_core::RecordKind;
 use nexus_core::effect::{Effect, EffectId, Payload};
 use nexus_core::idempotency::{self, Asked, Begin};
-use nexus_engine::account::Settings;
 use nexus_engine::draft::Note;
-use nexus_engine::publishing::propose;
+use nexus_engine::publishing::{Ground, propose};
 use nexus_engine::{Draft, EnginePlatform, Hop, Stage};
 use nexus_handler::Invocation;
 use nexus_kernel::Digest;
@@ -264,7 +263,7 @@ async fn a_medium_whose_announcing_died_anywhere_has_one_place() {
 #[tokio::test]
 async fn an_approval_that_died_anywhere_is_one_approval() {
     let write = |_: &Api, draft: &Draft| {
-        let digest = propose(draft, &Settings::default()).digest;
+        let digest = propose(draft, &Ground::default()).digest;
         ("POST".into(), format!("{}/approve", at(draft)), json!({ "digest": digest }))
     };
     dies_anywhere(with_draft, write, &[200], async |api, draft, answer| {

@@ -239,11 +239,8 @@ async fn a_medium_whose_post_is_being_sent_stays_until_it_was_sent() {
     let (medium, draft) = api.finished(&scope()).await;
     let posts = api.approved(&draft).await;
     let id = posts[0]["id"].as_str().unwrap().parse().unwrap();
-    let (table, now) = (&api.platform.table, api.platform.now());
-    let lease = now + SignedDuration::from_secs(30);
-    let ids = api.platform.ambient().ids;
-    let redeemed =
-        approval::redeem::<PostPlan>(table, &scope(), id, "publish", &*ids, now, lease).await;
+    let (now, lease) = (api.platform.now(), SignedDuration::from_secs(30));
+    let redeemed = api.platform.redeem::<PostPlan>(&scope(), id, "publish", lease).await;
     let approval::Redeemed::Send(approved) = redeemed.unwrap() else { panic!("it is due") };
 
     let path = format!("/v1/media/{}", medium.id);
@@ -252,9 +249,11 @@ async fn a_medium_whose_post_is_being_sent_stays_until_it_was_sent() {
     assert_eq!(left(&api.platform).await.1, 11);
 
     let done = effect::Outcome::Done { receipt: "r".into(), url: None };
-    approval::settle(table, approved, done, "publish", now).await.unwrap();
+    approval::settle(approved, done, "publish", now).await.unwrap();
     assert_eq!(api.delete(&path).by(&ada()).send().await.status, 204);
-    let post = records::load::<Effect<PostPlan>>(table, &effect::key(&scope(), id), now).await;
+    let post =
+        records::load::<Effect<PostPlan>>(&api.platform.table, &effect::key(&scope(), id), now)
+            .await;
     assert_eq!(
         post.unwrap().unwrap().record.state(),
         State::Done,

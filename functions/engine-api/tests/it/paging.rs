@@ -136,7 +136,7 @@ async fn a_draft_that_moves_on_between_two_pages_is_neither_lost_nor_doubled() {
 async fn every_post_stands_on_one_page_the_latest_first() {
     let api = Api::new();
     let draft = build::ready_draft(&scope(), build::media_id(1), api.platform.now());
-    let plan = propose(&draft, &nexus_engine::account::Settings::default()).posts.remove(0);
+    let plan = propose(&draft, &nexus_engine::publishing::Ground::default()).posts.remove(0);
     let mut ids = Vec::new();
     for number in 0..MANY {
         let id = EffectId::derived(&["post", &number.to_string()]);

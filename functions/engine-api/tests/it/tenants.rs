@@ -2,8 +2,7 @@
 
 use nexus_core::effect::{Effect, EffectId};
 use nexus_core::{Claims, Item, Scope};
-use nexus_engine::account::Settings;
-use nexus_engine::publishing::propose;
+use nexus_engine::publishing::{Ground, propose};
 use nexus_engine::{Draft, Media};
 use nexus_testkit::{build, people};
 use serde_json::{Value, json};
@@ -23,7 +22,7 @@ async fn settle(api: &Api, number: u32) -> (Claims, Scope, Media, Draft, String)
     let purchase = build::purchase(&medium, &draft, api.platform.now());
     let offer = Effect::proposed(purchase_id(), purchase, "usr", api.platform.now());
     api.platform.put(&scope, &offer).await;
-    let digest = propose(&draft, &Settings::default()).digest;
+    let digest = propose(&draft, &Ground::default()).digest;
     let call = api.post(&format!("{}/approve", at(&draft)), json!({ "digest": digest }));
     let posts = call.by(&who).send().await.json()["posts"].clone();
     let mut account = json!({

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use nexus_contract::{Fault, Faults, Flaky};
-use nexus_core::approval::{self, Redeemed};
+use nexus_core::approval::Redeemed;
 use nexus_core::effect::{Effect, EffectId, Found, LOOK_UPS, Outcome, State};
 use nexus_core::table::{CommitError, CommitToken, Page, Query, Slice, StoreError};
 use nexus_core::{Approver, Blobs, Item, Key, Op, Table};
 use nexus_engine::footage::FootageBrief;
 use nexus_engine::footage::Shape;
 use nexus_engine::footage::purchase::{JobState, Purchase};
-use nexus_engine::{Draft, EnginePlatform, Hop, Stage};
+use nexus_engine::{Draft, Hop, Stage};
 use nexus_kernel::{Digest, FailureKind};
 use nexus_testkit::{MemoryPlatform, build, people};
 use serde_json::{Value, json};
@@ -336,11 +336,8 @@ async fn n15_a_purchase_whose_holder_died_is_looked_up_and_not_bought_again_wher
     let house = House::new();
     let (_, draft) = house.finished().await;
     let purchase = house.approved(&draft, 1).await;
-    let (table, now) = (&house.platform.table, house.platform.now());
-    let (ids, lease) = (house.platform.ambient().ids, now.saturating_add(secs(30)).unwrap());
     let scope = scope();
-    let held =
-        approval::redeem::<Purchase>(table, &scope, purchase.id, "footage", &*ids, now, lease);
+    let held = house.platform.redeem::<Purchase>(&scope, purchase.id, "footage", secs(30));
     assert!(matches!(held.await.unwrap(), Redeemed::Send(_)));
     for wait in [0, 29] {
         house.platform.advance(secs(wait));

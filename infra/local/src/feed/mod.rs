@@ -10,12 +10,12 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use nexus_core::Approved;
 use nexus_core::approval::Unsure;
 use nexus_core::effect::{Found, Outcome};
-use nexus_engine::publishing::{Network, PostPlan, Publisher};
-use nexus_kernel::{Ambient, Language, Timestamp};
+use nexus_core::{Approved, CallContext};
+use nexus_engine::connections::Access;
+use nexus_engine::publishing::{Medium, Network, PostPlan, Preflight, Publisher};
+use nexus_kernel::{Ambient, Failure, FieldProblem, Language, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use page::routes;
@@ -36,8 +36,21 @@ pub struct FeedPost {
     pub language: Language,
     /// Its text.
     pub text: String,
+    /// What is to be seen, in words.
+    #[serde(default)]
+    pub alt: String,
+    /// Whether it shows a picture, and no video.
+    #[serde(default)]
+    pub picture: bool,
     /// When it came.
     pub posted: Timestamp,
+}
+
+impl FeedPost {
+    /// The file that it shows.
+    pub fn file(&self) -> String {
+        format!("{}.{}", self.key, if self.picture { "jpg" } else { "mp4" })
+    }
 }
 
 impl Feed {
@@ -71,9 +84,9 @@ impl Feed {
         Ok(posts)
     }
 
-    fn write(&self, post: &FeedPost, video: &[u8]) -> io::Result<()> {
+    fn write(&self, post: &FeedPost, shown: &[u8]) -> io::Result<()> {
         // The text comes last: a post is there once its text is.
-        self.put(&format!("{}.mp4", post.key), video)?;
+        self.put(&post.file(), shown)?;
         self.put(&format!("{}.json", post.key), &serde_json::to_vec_pretty(post)?)
     }
 
@@ -96,7 +109,29 @@ impl Publisher for Feed {
         Network::Feed
     }
 
-    async fn publish(&self, approved: &Approved<PostPlan>, video: Bytes) -> Outcome {
+    async fn preflight(
+        &self,
+        _: &CallContext,
+        _: Option<&Access>,
+        plan: &PostPlan,
+    ) -> Result<Preflight, Failure> {
+        let mut preflight = Preflight::default();
+        if plan.media.is_none() {
+            preflight.problems.push(FieldProblem {
+                field: "media".to_owned(),
+                problem: "the post shows nothing: wait until its picture is there".to_owned(),
+            });
+        }
+        Ok(preflight)
+    }
+
+    async fn publish(
+        &self,
+        _: &CallContext,
+        _: Option<&Access>,
+        approved: &mut Approved<PostPlan>,
+        medium: Medium,
+    ) -> Outcome {
         let key = approved.idempotency_key();
         if self.has(&key) {
             return Outcome::Done { receipt: key.clone(), url: Some(format!("/feed#{key}")) };
@@ -106,17 +141,24 @@ impl Publisher for Feed {
             key: key.clone(),
             language: plan.language,
             text: plan.text.clone(),
+            alt: plan.media.as_ref().and_then(|m| m.alt.clone()).unwrap_or_default(),
+            picture: medium.content_type.starts_with("image/"),
             posted: self.ambient.now(),
         };
         let feed = self.clone();
-        match tokio::task::spawn_blocking(move || feed.write(&post, &video)).await {
+        match tokio::task::spawn_blocking(move || feed.write(&post, &medium.bytes)).await {
             Ok(Ok(())) => Outcome::Done { receipt: key.clone(), url: Some(format!("/feed#{key}")) },
             Ok(Err(error)) => Outcome::Unknown { why: error.to_string() },
             Err(error) => Outcome::Unknown { why: error.to_string() },
         }
     }
 
-    async fn look_up(&self, unsure: &Unsure<PostPlan>) -> Found {
+    async fn look_up(
+        &self,
+        _: &CallContext,
+        _: Option<&Access>,
+        unsure: &Unsure<PostPlan>,
+    ) -> Found {
         let key = unsure.idempotency_key();
         if self.has(&key) {
             Found::Done { receipt: key.clone(), url: Some(format!("/feed#{key}")) }

@@ -13,6 +13,8 @@ use crate::translation::protected;
 pub const FEED_GRAPHEMES: usize = 1_000;
 /// The most UTF-16 units of a TikTok caption with its hashtags (Content Posting API, `title`).
 pub const TIKTOK_UTF16: usize = 2_200;
+/// The most characters of a status on a Mastodon-compatible server that says nothing else, links counted whole.
+pub const MASTODON_CHARS: usize = 500;
 /// The most characters of a product's description.
 pub const DESCRIPTION: usize = 1_000;
 /// The most characters of a video prompt.
@@ -28,6 +30,7 @@ pub const HASHTAGS_KEPT: usize = 2;
 pub fn length(text: &str, network: Network) -> usize {
     match network {
         Network::Feed => text.graphemes(true).count(),
+        Network::Mastodon => text.chars().count(),
         Network::TikTok => text.encode_utf16().count(),
         Network::X => weighted::weighted_length(text),
     }
@@ -37,6 +40,7 @@ pub fn length(text: &str, network: Network) -> usize {
 pub const fn most(network: Network) -> usize {
     match network {
         Network::Feed => FEED_GRAPHEMES,
+        Network::Mastodon => MASTODON_CHARS,
         Network::TikTok => TIKTOK_UTF16,
         Network::X => weighted::LIMIT,
     }
@@ -45,7 +49,7 @@ pub const fn most(network: Network) -> usize {
 /// What [`length`] counts, in a word.
 const fn unit(network: Network) -> &'static str {
     match network {
-        Network::Feed => "characters",
+        Network::Feed | Network::Mastodon => "characters",
         Network::TikTok => "UTF-16 units",
         Network::X => "weighted characters",
     }

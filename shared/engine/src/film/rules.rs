@@ -145,10 +145,11 @@ pub const X: Demands = Demands {
     duration_ms: 500..=140_000,
 };
 
-/// What a network demands; `None` for the local feed, which takes anything that a browser plays.
+/// What a network demands; `None` for the local feed, which takes anything that a browser plays, and for
+/// Mastodon, where each server says for itself.
 pub const fn demands(network: Network) -> Option<&'static Demands> {
     match network {
-        Network::Feed => None,
+        Network::Feed | Network::Mastodon => None,
         Network::TikTok => Some(&TIKTOK),
         Network::X => Some(&X),
     }

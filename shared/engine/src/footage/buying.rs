@@ -252,7 +252,7 @@ fn void(
     purchase: &Stored<Effect<Purchase>>,
     job: Option<Stored<FootageJob>>,
 ) -> Vec<Op> {
-    let mut ops = vec![purchase.update(scope)];
+    let mut ops = effect::written(scope, purchase);
     if let Some(mut job) = job.filter(|j| !j.record.state.is_over()) {
         let why = match job.record.state {
             JobState::Unsure => "Nobody knows whether the vendor had taken the job.",

@@ -1,17 +1,18 @@
 //! From an approved draft to posts that are seen: what exactly is sent where and when, and the port to networks.
 
+mod ground;
 mod plan;
+mod port;
 
 use std::fmt;
 
-use async_trait::async_trait;
-use bytes::Bytes;
-use nexus_core::Approved;
-use nexus_core::approval::Unsure;
-use nexus_core::effect::{Found, Outcome};
 use serde::{Deserialize, Serialize};
 
-pub use plan::{GRACE, PlannedMedia, PostPlan, Proposal, approve_draft, propose, withdraw};
+pub use ground::Ground;
+pub use plan::{
+    Choices, GRACE, PlannedMedia, PostPlan, Privacy, Proposal, approve_draft, propose, withdraw,
+};
+pub use port::{Medium, Offers, Preflight, Publisher};
 
 /// Where a post can go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -23,11 +24,13 @@ pub enum Network {
     TikTok,
     /// X.
     X,
+    /// Any server that speaks Mastodon's API.
+    Mastodon,
 }
 
 impl Network {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Feed, Self::TikTok, Self::X];
+    pub const ALL: [Self; 4] = [Self::Feed, Self::TikTok, Self::X, Self::Mastodon];
 
     /// The word in settings and addresses.
     pub const fn name(self) -> &'static str {
@@ -35,7 +38,27 @@ impl Network {
             Self::Feed => "feed",
             Self::TikTok => "tiktok",
             Self::X => "x",
+            Self::Mastodon => "mastodon",
         }
+    }
+
+    /// Whether posts there go through an account that somebody connected.
+    pub const fn has_accounts(self) -> bool {
+        !matches!(self, Self::Feed)
+    }
+
+    /// How many posts a network takes of one account on a day, where it says so (TikTok: about 15 over all
+    /// applications).
+    pub const fn posts_a_day(self) -> Option<u32> {
+        match self {
+            Self::TikTok => Some(15),
+            Self::Feed | Self::X | Self::Mastodon => None,
+        }
+    }
+
+    /// The network of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|network| network.name() == name)
     }
 }
 
@@ -43,17 +66,4 @@ impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
-}
-
-/// Carries posts to a network. It takes only what a person approved.
-#[async_trait]
-pub trait Publisher: Send + Sync {
-    /// Which network.
-    fn network(&self) -> Network;
-
-    /// Sends a post with its video.
-    async fn publish(&self, approved: &Approved<PostPlan>, video: Bytes) -> Outcome;
-
-    /// Whether a post is there, after an attempt whose outcome nobody knows.
-    async fn look_up(&self, unsure: &Unsure<PostPlan>) -> Found;
 }

@@ -1,5 +1,7 @@
 //! What exactly is sent: the plan that an approval names by its digest.
 
+use std::collections::BTreeMap;
+
 use jiff::SignedDuration;
 use nexus_core::approval::{self, Approver};
 use nexus_core::effect::{self, Effect, EffectId, Payload};
@@ -7,15 +9,15 @@ use nexus_core::{BlobKey, Op, Scope, Stored, Table, records};
 use nexus_kernel::{Digest, Failure, Language, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::Network;
-use crate::account::Settings;
+use super::{Ground, Network};
+use crate::connections::{Connection, ConnectionId};
 use crate::desk::Desk;
 use crate::draft::{Draft, DraftId, Stage};
 
 /// How long after its time a post may still be sent.
 pub const GRACE: SignedDuration = SignedDuration::from_hours(1);
 
-/// The video of a post.
+/// What a post shows: a video, or a picture where there is none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedMedia {
     /// Where it stands.
@@ -24,9 +26,57 @@ pub struct PlannedMedia {
     pub digest: Digest,
     /// MIME type.
     pub content_type: String,
+    /// Bytes.
+    #[serde(default)]
+    pub size: u64,
+    /// Its length in milliseconds; 0 for a picture.
+    #[serde(default)]
+    pub duration_ms: u64,
+    /// What is to be seen, in words, for who cannot see it.
+    #[serde(default)]
+    pub alt: Option<String>,
 }
 
-/// One post: a text and a video, to one account, at one time.
+impl PlannedMedia {
+    /// Whether it is a still picture.
+    pub fn is_picture(&self) -> bool {
+        self.content_type.starts_with("image/")
+    }
+}
+
+/// Who may see a post.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Privacy {
+    /// Everyone.
+    Everyone,
+    /// Those who follow the account.
+    Followers,
+    /// Those who follow each other.
+    Friends,
+    /// The account alone.
+    OnlyMe,
+}
+
+/// What an approver chose for one account; nothing is chosen beforehand, and what is not chosen is not allowed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Choices {
+    /// Who may see it. TikTok wants this chosen.
+    pub privacy: Option<Privacy>,
+    /// Comments are allowed.
+    pub comments: bool,
+    /// Duets are allowed.
+    pub duets: bool,
+    /// Stitches are allowed.
+    pub stitches: bool,
+    /// It advertises the account's own business.
+    pub own_brand: bool,
+    /// Somebody else pays for it.
+    pub paid_partnership: bool,
+}
+
+/// One post: a text and what it shows, to one account, at one time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PostPlan {
     /// The draft it comes from.
@@ -37,20 +87,37 @@ pub struct PostPlan {
     pub language: Language,
     /// Where it goes.
     pub network: Network,
-    /// To which account there.
+    /// To which account there, as the tenant calls it.
     pub account: String,
+    /// Through which connection, where the network has accounts.
+    #[serde(default)]
+    pub connection: Option<ConnectionId>,
     /// The text, to the letter.
     pub text: String,
-    /// The video, where there is one.
+    /// What it shows, where there is anything.
     pub media: Option<PlannedMedia>,
+    /// Whether an engine made the picture or the words: networks want to be told.
+    #[serde(default)]
+    pub made_by_ai: bool,
+    /// What the approver chose.
+    #[serde(default)]
+    pub choices: Choices,
     /// When.
     pub send_at: Timestamp,
 }
 
 impl PostPlan {
-    /// The digest of what a person sees of it: everything but the time.
+    /// The account's place in an approval's choices: the connection's id, or the network's name.
+    pub fn place(&self) -> String {
+        self.connection.map_or_else(|| self.network.name().to_owned(), |id| id.to_string())
+    }
+
+    /// The digest of what a person is shown of it: everything but the time and what they choose.
     fn content_digest(&self) -> Digest {
-        let media = self.media.as_ref().map_or_else(String::new, |m| m.digest.to_hex());
+        let media = self.media.as_ref();
+        let (shown, alt) = media.map_or_else(Default::default, |m| {
+            (m.digest.to_hex(), m.alt.clone().unwrap_or_default())
+        });
         let (draft, revision) = (self.draft.to_string(), self.revision.to_string());
         Digest::of_parts(
             [
@@ -58,9 +125,12 @@ impl PostPlan {
                 &revision,
                 self.language.code(),
                 self.network.name(),
+                &self.place(),
                 &self.account,
                 &self.text,
-                &media,
+                &shown,
+                &alt,
+                if self.made_by_ai { "ai" } else { "" },
             ]
             .map(str::as_bytes),
         )
@@ -72,7 +142,9 @@ impl Payload for PostPlan {
 
     fn digest(&self) -> Digest {
         let at = self.send_at.to_string();
-        Digest::of_parts([self.content_digest().as_bytes().as_slice(), at.as_bytes()])
+        let choices = serde_json::to_vec(&self.choices).unwrap_or_default();
+        let content = self.content_digest();
+        Digest::of_parts([content.as_bytes().as_slice(), at.as_bytes(), choices.as_slice()])
     }
 
     fn due_at(&self) -> Timestamp {
@@ -87,40 +159,75 @@ impl Payload for PostPlan {
 /// What an approver is shown: every post that a draft would become, and one digest over all of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proposal {
-    /// The posts, their time still open.
+    /// The posts, their time and the approver's choices still open.
     pub posts: Vec<PostPlan>,
+    /// Networks of the settings to which nothing goes, because no account there is connected.
+    pub unconnected: Vec<Network>,
     /// What an approval has to name.
     pub digest: Digest,
 }
 
-/// Every post that a draft would become: one for each language that has words, on each network of the tenant.
-pub fn propose(draft: &Draft, settings: &Settings) -> Proposal {
+/// Every post that a draft would become: one for each language that has words, for each account on each network of
+/// the tenant.
+pub fn propose(draft: &Draft, ground: &Ground) -> Proposal {
+    let Ground { settings, connections, picture } = ground;
     let mut posts = Vec::new();
+    let usable = |network: Network| {
+        connections.iter().filter(move |c| c.network == network && c.is_connected())
+    };
     for (language, words) in &draft.words {
         if !settings.languages.contains(language) {
             continue;
         }
+        let alt = words.copy.description.trim();
+        let alt = (!alt.is_empty()).then(|| alt.to_owned());
+        let film = draft.films.get(language).map(|film| PlannedMedia {
+            blob: film.video.key.clone(),
+            digest: film.video.digest,
+            content_type: film.video.content_type.clone(),
+            size: film.video.size,
+            duration_ms: film.duration_ms,
+            alt: alt.clone(),
+        });
+        let still = || {
+            picture.as_ref().map(|picture| PlannedMedia {
+                blob: picture.key.clone(),
+                digest: picture.digest,
+                content_type: picture.content_type.clone(),
+                size: picture.size,
+                duration_ms: 0,
+                alt,
+            })
+        };
+        let media = film.or_else(still);
         for network in &settings.networks {
-            let film = draft.films.get(language);
-            posts.push(PostPlan {
+            let post = |connection: Option<&Connection>| PostPlan {
                 draft: draft.id,
                 revision: draft.revision,
                 language: *language,
                 network: *network,
-                account: network.name().to_owned(),
+                account: connection.map_or(network.name(), |c| &c.label).to_owned(),
+                connection: connection.map(|c| c.id),
                 text: words.copy.post_text(*network),
-                media: film.map(|f| PlannedMedia {
-                    blob: f.video.key.clone(),
-                    digest: f.video.digest,
-                    content_type: f.video.content_type.clone(),
-                }),
+                media: media.clone(),
+                made_by_ai: !draft.footage.is_empty(),
+                choices: Choices::default(),
                 send_at: Timestamp::UNIX_EPOCH,
-            });
+            };
+            if network.has_accounts() {
+                let accounts = usable(*network).filter(|c| c.takes(*language));
+                posts.extend(accounts.map(|connection| post(Some(connection))));
+            } else {
+                posts.push(post(None));
+            }
         }
     }
+    let unconnected = settings.networks.iter().copied();
+    let unconnected =
+        unconnected.filter(|network| network.has_accounts() && usable(*network).next().is_none());
     let digests: Vec<Digest> = posts.iter().map(PostPlan::content_digest).collect();
     let digest = Digest::of_parts(digests.iter().map(|d| d.as_bytes().as_slice()));
-    Proposal { posts, digest }
+    Proposal { unconnected: unconnected.collect(), posts, digest }
 }
 
 fn post_id(draft: &Draft, post: &PostPlan) -> EffectId {
@@ -130,7 +237,7 @@ fn post_id(draft: &Draft, post: &PostPlan) -> EffectId {
         &id,
         &revision,
         post.network.name(),
-        &post.account,
+        &post.place(),
         post.language.code(),
     ])
 }
@@ -139,20 +246,26 @@ fn post_id(draft: &Draft, post: &PostPlan) -> EffectId {
 /// Approving the same again finds the posts that stand and changes nothing.
 ///
 /// # Errors
-/// The draft is not what the approver saw, does not wait for approval, or the time has passed.
+/// The draft is not what the approver saw, does not wait for approval, nothing would be sent, or the time has passed.
 pub async fn approve_draft(
     desk: &Desk<'_>,
     mut draft: Stored<Draft>,
-    settings: &Settings,
+    ground: &Ground,
     approver: Approver<'_>,
     seen: Digest,
     at: Option<Timestamp>,
+    choices: &BTreeMap<String, Choices>,
 ) -> Result<(Vec<Effect<PostPlan>>, Vec<Op>), Failure> {
     let (Desk { table, scope, .. }, now) = (*desk, desk.now());
+    let proposal = propose(&draft.record, ground);
     if draft.record.stage == Stage::Approved {
         let posts = load_posts(table, scope, &draft.record, now).await?;
-        let same = propose(&draft.record, settings).digest == seen
-            && at.is_none_or(|at| posts.iter().all(|p| p.record.payload().send_at == at));
+        let same = proposal.digest == seen
+            && posts.iter().all(|post| {
+                let plan = post.record.payload();
+                let chosen = choices.get(&plan.place()).cloned().unwrap_or_default();
+                at.is_none_or(|at| plan.send_at == at) && plan.choices == chosen
+            });
         if same {
             return Ok((posts.into_iter().map(|p| p.record).collect(), Vec::new()));
         }
@@ -166,15 +279,27 @@ pub async fn approve_draft(
             draft.record.stage.name()
         )));
     }
-    let proposal = propose(&draft.record, settings);
     if proposal.digest != seen {
         return Err(Failure::conflict(
             "This is not what you saw: it was changed meanwhile. Look again, then approve.",
         ));
     }
+    if proposal.posts.is_empty() {
+        return Err(Failure::conflict(
+            "Nothing would be sent: connect an account at one of the networks in your settings.",
+        ));
+    }
+    if let Some(stray) = choices.keys().find(|at| proposal.posts.iter().all(|p| p.place() != **at))
+    {
+        return Err(Failure::field(
+            format!("choices.{stray}"),
+            "no post of this draft goes there: name connections of its proposal",
+        ));
+    }
     let mut effects = Vec::new();
     for post in proposal.posts {
-        let post = PostPlan { send_at: at.unwrap_or(now), ..post };
+        let choices = choices.get(&post.place()).cloned().unwrap_or_default();
+        let post = PostPlan { send_at: at.unwrap_or(now), choices, ..post };
         let digest = post.digest();
         let mut effect =
             Effect::proposed(post_id(&draft.record, &post), post, approver.subject(), now);
@@ -218,7 +343,7 @@ pub async fn withdraw(
     for mut post in load_posts(table, scope, draft, now).await? {
         if !post.record.state().is_final() || post.record.state() == effect::State::Done {
             post.record.cancel(by, why, now)?;
-            ops.push(post.update(scope));
+            ops.extend(effect::written(scope, &post));
         }
     }
     draft.posts.clear();

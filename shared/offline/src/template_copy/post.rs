@@ -86,11 +86,14 @@ impl<'a> Post<'a> {
             Network::Feed => (0, 240, 420),
             Network::TikTok => (1, 200, 200),
             Network::X => (2, 150, 150),
+            Network::Mastodon => (3, 200, 260),
         };
         let (hook, body) = ([self.opening(nth)], [self.body(longest, most)]);
         let more = match network {
             Network::TikTok => self.voiced("ask"),
-            Network::Feed | Network::X => self.voiced("link").or_else(|| self.voiced("ask")),
+            Network::Feed | Network::X | Network::Mastodon => {
+                self.voiced("link").or_else(|| self.voiced("ask"))
+            }
         };
         let last = [self.price(), Vec::from_iter(more)].concat();
         let picture = if network == Network::Feed { self.picture() } else { Vec::new() };

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::breaker::{CLOSED_FOR, OUTAGES};
-use crate::request::{Piece, To};
+use crate::request::{Body, Piece, To};
 use crate::retry::MAX_TRIES;
 use crate::vendor::Auth;
 

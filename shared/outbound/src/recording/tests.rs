@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
-use crate::request::Piece;
+use crate::request::{Body, Piece};
 use crate::vendor::Operation;
 
 static ORDER: Operation = Operation {

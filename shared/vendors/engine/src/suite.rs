@@ -4,8 +4,11 @@
 
 use std::sync::Arc;
 
+use nexus_core::Vault;
 use nexus_core::vault::VaultError;
+use nexus_engine::connections::Login;
 use nexus_engine::footage::FootageMaker;
+use nexus_engine::publishing::Publisher;
 use nexus_kernel::Failure;
 use nexus_outbound::guard::{Guard, NetworkError};
 use nexus_outbound::https::{Https, HttpsError, TlsFloor};
@@ -50,6 +53,15 @@ pub struct Settings {
     veo_model: String,
     runway_model: String,
     luma_model: String,
+}
+
+/// The networks.
+#[derive(Clone, Default)]
+pub struct Networks {
+    /// Who connects accounts.
+    pub logins: Vec<Arc<dyn Login>>,
+    /// Who carries posts.
+    pub publishers: Vec<Arc<dyn Publisher>>,
 }
 
 /// What is wrong with the settings: every one of them, by name.
@@ -157,6 +169,14 @@ impl Settings {
         let base = self.base(&elevenlabs::VENDOR);
         let outbound = Outbound::new(&elevenlabs::VENDOR, base, parts.clone())?;
         Ok(ElevenLabs::new(outbound, self.elevenlabs.clone())?)
+    }
+
+    /// Everybody who connects accounts at networks and carries posts there.
+    ///
+    /// # Errors
+    /// The way to one of them cannot be set up.
+    pub fn networks(&self, _parts: &Parts, _tokens: &Arc<dyn Vault>) -> Result<Networks, NoWay> {
+        Ok(Networks::default())
     }
 
     /// Everybody who makes footage.

@@ -57,7 +57,7 @@ impl Gemini {
 pub(super) fn estimate(model: &str, at: Timestamp, request: &Request) -> Cost {
     let bytes = match &request.body {
         Body::Json(body) => u64::try_from(body.to_string().len()).unwrap_or(u64::MAX),
-        Body::Empty | Body::Bytes { .. } => 0,
+        Body::Empty | Body::Form(_) | Body::Multipart(_) | Body::Bytes { .. } => 0,
     };
     prices::cost(model, at, bytes, MAX_OUTPUT_TOKENS)
 }

@@ -144,6 +144,7 @@ fn caption_task(network: Network) -> String {
         Network::Feed => (limits::FEED_GRAPHEMES * 6 / 10, "two short paragraphs"),
         Network::TikTok => (600, "lively, the first line makes curious"),
         Network::X => (170, "one or two sentences"),
+        Network::Mastodon => (300, "two or three sentences, plain and friendly"),
     };
     format!("`captions.{network}`: {manner}, at most {most} characters.")
 }

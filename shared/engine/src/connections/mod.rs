@@ -1,0 +1,24 @@
+//! Accounts of a tenant at networks: connected by OAuth 2.0, kept fresh, disconnected by their owner or from outside.
+//!
+//! Of what a network answers while an account is connected, its access and its refresh token alone are kept, both in
+//! the vault as one secret (N37, N40). The record beside them holds our own id, the tenant's own label, and times.
+//! Which account it is at the network stands as a digest only, so that no account is connected twice and one that is
+//! connected anew is known again.
+//!
+//! **Never here:** a network's shape, HTTP, a password.
+//!
+//! | deed | file |
+//! |---|---|
+//! | a person connects an account, or connects it anew | `connecting.rs` |
+//! | a token for use; refreshing before it runs out; one refresher for each account | `tokens.rs` |
+//! | a person disconnects an account; the network says that its owner did | `ending.rs` |
+
+mod login;
+mod record;
+pub mod tokens;
+
+pub use login::{Ask, Granted, Login, LoginError};
+pub use record::{
+    Access, Connection, ConnectionId, ConnectionState, Quiet, connection_key, connections,
+};
+pub use tokens::{Accounts, NoAccess};
