@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use nexus_kernel::{Digest, Failure, Ids, Timestamp};
 
 use crate::effect::{
-    self, ACCEPTED_FOR, Approval, Claim, ClaimId, Effect, EffectId, Found, LOOK_UPS, Outcome,
+    self, ACCEPTED_FOR, Approval, Claim, ClaimId, Deed, Effect, EffectId, Found, LOOK_UPS, Outcome,
     Payload, State,
 };
 use crate::records::Stored;
@@ -62,7 +62,7 @@ pub fn approve<P: Payload>(
     if until <= now {
         return Err(Failure::field("at", "this time has passed: choose a later one"));
     }
-    effect.go(State::Approved, now, approver.subject(), "approved")?;
+    effect.go(Deed::Approve, now, approver.subject(), "approved")?;
     effect.approval = Some(Approval { by: approver.subject().to_owned(), at: now, digest, until });
     Ok(())
 }
@@ -282,7 +282,7 @@ impl<P: Payload> Standing<P> {
                 if now < until {
                     return Ok(Redeemed::Running(until));
                 }
-                effect.go(State::Unknown, now, by, "its holder went away without a word")?;
+                effect.go(Deed::Lost, now, by, "its holder went away without a word")?;
                 effect.not_before = Some(now);
                 holding.save(Vec::new()).await?;
                 return Ok(Redeemed::LookUp(Unsure(holding)));
@@ -306,7 +306,7 @@ impl<P: Payload> Standing<P> {
             Some(_) => None,
         };
         if let Some(why) = void {
-            effect.go(State::Cancelled, now, by, why)?;
+            effect.go(Deed::CallOff, now, by, why)?;
             holding.save(Vec::new()).await?;
             return Ok(Redeemed::Nothing(State::Cancelled));
         }
@@ -314,7 +314,7 @@ impl<P: Payload> Standing<P> {
         effect.claim = Some(Claim { fence, holder: ClaimId::draw(ids), until: lease });
         effect.attempt += 1;
         effect.handle = None;
-        effect.go(State::Sending, now, by, &format!("claimed, attempt {}", effect.attempt))?;
+        effect.go(Deed::Claim, now, by, &format!("claimed, attempt {}", effect.attempt))?;
         let ours = effect::written(&holding.scope, &holding.stored).len();
         match holding.save(gate).await {
             Ok(()) => Ok(Redeemed::Send(Approved(holding))),
@@ -337,8 +337,9 @@ impl<P: Payload> Standing<P> {
         now: Timestamp,
     ) -> Result<(), Failure> {
         let Self(mut holding) = self;
-        holding.stored.record.go(State::Approved, now, by, why)?;
-        holding.stored.record.not_before = Some(until);
+        let effect = &mut holding.stored.record;
+        effect.go(Deed::Postpone, now, by, why)?;
+        effect.not_before = Some(until);
         Ok(holding.save(Vec::new()).await?)
     }
 
@@ -367,23 +368,23 @@ pub async fn settle<P: Payload>(
     let effect = &mut holding.stored.record;
     match &outcome {
         Outcome::Done { receipt, .. } => {
-            effect.go(State::Done, now, by, &format!("done: {receipt}"))?
+            effect.go(Deed::SaidDone, now, by, &format!("done: {receipt}"))?
         }
         Outcome::Accepted { look_after_seconds } => {
             effect.looked = 0;
             effect.not_before = later(now, *look_after_seconds);
-            effect.go(State::Accepted, now, by, "accepted; not there yet")?;
+            effect.go(Deed::SaidAccepted, now, by, "accepted; not there yet")?;
         }
-        Outcome::Refused { why } => effect.go(State::Refused, now, by, why)?,
-        Outcome::Login { why } => effect.go(State::AskAPerson, now, by, why)?,
+        Outcome::Refused { why } => effect.go(Deed::SaidRefused, now, by, why)?,
+        Outcome::Login { why } => effect.go(Deed::SaidLogin, now, by, why)?,
         Outcome::Throttled { after_seconds } => {
             effect.not_before = later(now, *after_seconds);
-            effect.go(State::Approved, now, by, &format!("asked to wait {after_seconds} s"))?;
+            effect.go(Deed::SaidLater, now, by, &format!("asked to wait {after_seconds} s"))?;
         }
         Outcome::Unknown { why } => {
             effect.looked = 0;
             effect.not_before = now.saturating_add(FIRST_LOOK).ok();
-            effect.go(State::Unknown, now, by, why)?;
+            effect.go(Deed::Lost, now, by, why)?;
         }
     }
     effect.outcome = Some(outcome);
@@ -409,40 +410,45 @@ pub async fn settle_looked_up<P: Payload>(
     let is_overdue = waited.is_some_and(|waited| waited >= ACCEPTED_FOR);
     match found {
         Found::Done { receipt, url } => {
-            effect.go(State::Done, now, by, &format!("looked up, it is there: {receipt}"))?;
+            effect.go(Deed::FoundDone, now, by, &format!("looked up, it is there: {receipt}"))?;
             effect.outcome = Some(Outcome::Done { receipt, url });
         }
         Found::Refused { why } => {
-            effect.go(State::Refused, now, by, &why)?;
+            effect.go(Deed::FoundRefused, now, by, &why)?;
             effect.outcome = Some(Outcome::Refused { why });
         }
         Found::NotDone => {
             effect.not_before = None;
             effect.looked = 0;
-            effect.go(State::Approved, now, by, "looked up, it is not there")?;
+            effect.go(Deed::FoundMissing, now, by, "looked up, it is not there")?;
         }
         Found::Accepted { .. } if is_overdue => {
             let why = "it was accepted a day ago and is not there";
-            effect.go(State::AskAPerson, now, by, why)?;
+            effect.go(Deed::GaveUp, now, by, why)?;
         }
         Found::Accepted { look_after_seconds } => {
             // A look that finds nothing new is no move: only its time is written down.
             effect.not_before = later(now, look_after_seconds.min(LONGEST_LOOK));
             if !accepted {
                 effect.looked = 0;
-                effect.go(State::Accepted, now, by, "looked up, it is accepted; not there yet")?;
+                effect.go(
+                    Deed::FoundAccepted,
+                    now,
+                    by,
+                    "looked up, it is accepted; not there yet",
+                )?;
             }
         }
         // The outside has it: that it cannot say more now is no reason to ask a person before the day is over.
         Found::StillUnknown { .. } if accepted && !is_overdue => {
-            effect.not_before = later(now, pause(effect.looked));
+            effect.not_before = later(now, pause(effect.looked).min(LONGEST_LOOK));
         }
         Found::StillUnknown { why } if accepted || effect.looked >= LOOK_UPS => {
-            effect.go(State::AskAPerson, now, by, &why)?;
+            effect.go(Deed::GaveUp, now, by, &why)?;
         }
         Found::StillUnknown { why } => {
             effect.not_before = later(now, pause(effect.looked));
-            effect.go(State::Unknown, now, by, &why)?;
+            effect.go(Deed::FoundNothing, now, by, &why)?;
         }
     }
     holding.save(Vec::new()).await?;
@@ -491,12 +497,12 @@ pub fn answer<P: Payload>(
     let by = approver.subject();
     match answer {
         Answer::Happened { url } => {
-            effect.go(State::Done, now, by, "a person found it")?;
+            effect.go(Deed::PersonFound, now, by, "a person found it")?;
             let receipt = effect.handle.clone().unwrap_or_else(|| "seen by a person".to_owned());
             effect.outcome = Some(Outcome::Done { receipt, url });
         }
         Answer::DidNotHappen => {
-            effect.go(State::Cancelled, now, by, "a person found that it is not there")?;
+            effect.go(Deed::PersonMissed, now, by, "a person found that it is not there")?;
         }
     }
     Ok(())

@@ -98,21 +98,35 @@ impl State {
         Self::Cancelled,
     ];
 
-    /// The table of moves.
-    pub const fn may_become(self, to: Self) -> bool {
-        use State::{
-            Accepted, Approved, AskAPerson, Cancelled, Done, Proposed, Refused, Rejected, Sending,
-            Unknown,
-        };
-        matches!(
-            (self, to),
-            (Proposed, Approved | Rejected | Cancelled)
-                | (Approved, Approved | Sending | Cancelled)
-                | (Sending, Accepted | Done | Refused | Unknown | Approved | AskAPerson)
-                | (Accepted, Accepted | Done | Refused | Approved | AskAPerson)
-                | (Unknown, Unknown | Accepted | Done | Refused | Approved | AskAPerson)
-                | (AskAPerson, Done | Approved | Cancelled)
-        )
+    /// The table of moves: where a deed leads from here, if it may be done at all.
+    pub const fn after(self, deed: Deed) -> Option<Self> {
+        use Deed as D;
+        Some(match (self, deed) {
+            (Self::Proposed, D::Approve) => Self::Approved,
+            (Self::Proposed, D::Reject) => Self::Rejected,
+            (Self::Proposed | Self::Approved | Self::AskAPerson, D::CallOff) => Self::Cancelled,
+
+            (Self::Approved, D::Postpone) => Self::Approved,
+            (Self::Approved, D::Claim) => Self::Sending,
+
+            (Self::Sending, D::SaidDone) => Self::Done,
+            (Self::Sending, D::SaidAccepted) => Self::Accepted,
+            (Self::Sending, D::SaidRefused) => Self::Refused,
+            (Self::Sending, D::SaidLater) => Self::Approved,
+            (Self::Sending, D::SaidLogin) => Self::AskAPerson,
+            (Self::Sending, D::Lost) => Self::Unknown,
+
+            (Self::Unknown | Self::Accepted, D::FoundDone) => Self::Done,
+            (Self::Unknown, D::FoundAccepted) => Self::Accepted,
+            (Self::Unknown | Self::Accepted, D::FoundRefused) => Self::Refused,
+            (Self::Unknown | Self::Accepted, D::FoundMissing) => Self::Approved,
+            (Self::Unknown, D::FoundNothing) => Self::Unknown,
+            (Self::Unknown | Self::Accepted, D::GaveUp) => Self::AskAPerson,
+
+            (Self::AskAPerson, D::PersonFound) => Self::Done,
+            (Self::AskAPerson, D::PersonMissed) => Self::Cancelled,
+            _ => return None,
+        })
     }
 
     /// Whether it left the house, or may have, and nobody knows yet what became of it.
@@ -124,6 +138,74 @@ impl State {
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Done | Self::Refused | Self::Rejected | Self::Cancelled)
     }
+}
+
+/// What is done to an effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Deed {
+    /// A person approves it.
+    Approve,
+    /// A person says no.
+    Reject,
+    /// It is called off, edited, or its approval ran out.
+    CallOff,
+    /// Its turn is put off.
+    Postpone,
+    /// A holder claims it.
+    Claim,
+    /// The outside said that it happened.
+    SaidDone,
+    /// The outside said that it has it.
+    SaidAccepted,
+    /// The outside said no.
+    SaidRefused,
+    /// The outside said: not now.
+    SaidLater,
+    /// The outside does not know us.
+    SaidLogin,
+    /// Nobody knows what the outside said, or the holder went away.
+    Lost,
+    /// Looked up: it is there.
+    FoundDone,
+    /// Looked up: the outside has it.
+    FoundAccepted,
+    /// Looked up: it will not be.
+    FoundRefused,
+    /// Looked up: it is certainly not there.
+    FoundMissing,
+    /// Looked up: the outside cannot tell.
+    FoundNothing,
+    /// It was looked up often enough.
+    GaveUp,
+    /// A person found it.
+    PersonFound,
+    /// A person found that it is not there.
+    PersonMissed,
+}
+
+impl Deed {
+    /// All deeds.
+    pub const ALL: [Self; 19] = [
+        Self::Approve,
+        Self::Reject,
+        Self::CallOff,
+        Self::Postpone,
+        Self::Claim,
+        Self::SaidDone,
+        Self::SaidAccepted,
+        Self::SaidRefused,
+        Self::SaidLater,
+        Self::SaidLogin,
+        Self::Lost,
+        Self::FoundDone,
+        Self::FoundAccepted,
+        Self::FoundRefused,
+        Self::FoundMissing,
+        Self::FoundNothing,
+        Self::GaveUp,
+        Self::PersonFound,
+        Self::PersonMissed,
+    ];
 }
 
 /// Who approved what, until when.
@@ -254,12 +336,12 @@ pub struct Effect<P> {
 
 /// A move that the table of moves does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an effect that is {from:?} cannot become {to:?}")]
+#[error("an effect that is {from:?} has no move {deed:?}")]
 pub struct IllegalMove {
-    /// From.
+    /// Where it stands.
     pub from: State,
-    /// To.
-    pub to: State,
+    /// What was to be done.
+    pub deed: Deed,
 }
 
 impl From<IllegalMove> for Failure {
@@ -268,7 +350,12 @@ impl From<IllegalMove> for Failure {
             State::Sending | State::Accepted | State::Unknown | State::AskAPerson | State::Done => {
                 "It is too late: this is being sent or was sent.".to_owned()
             }
-            _ => error.to_string(),
+            State::Proposed | State::Approved => {
+                "This was changed meanwhile. Look again.".to_owned()
+            }
+            State::Refused | State::Rejected | State::Cancelled => {
+                "It is over: it was refused, rejected or called off.".to_owned()
+            }
         })
     }
 }
@@ -338,7 +425,7 @@ impl<P: Payload> Effect<P> {
     /// # Errors
     /// It is being sent or was sent, or its life is over.
     pub fn cancel(&mut self, by: &str, reason: &str, now: Timestamp) -> Result<(), IllegalMove> {
-        self.go(State::Cancelled, now, by, reason)
+        self.go(Deed::CallOff, now, by, reason)
     }
 
     /// A person said no.
@@ -346,7 +433,7 @@ impl<P: Payload> Effect<P> {
     /// # Errors
     /// It does not wait for approval.
     pub fn reject(&mut self, by: &str, reason: &str, now: Timestamp) -> Result<(), IllegalMove> {
-        self.go(State::Rejected, now, by, reason)
+        self.go(Deed::Reject, now, by, reason)
     }
 
     /// When it was last moved into a state.
@@ -367,15 +454,13 @@ impl<P: Payload> Effect<P> {
 
     pub(crate) fn go(
         &mut self,
-        to: State,
+        deed: Deed,
         at: Timestamp,
         by: &str,
         reason: &str,
     ) -> Result<(), IllegalMove> {
-        if !self.state.may_become(to) {
-            return Err(IllegalMove { from: self.state, to });
-        }
-        self.state = to;
+        let illegal = IllegalMove { from: self.state, deed };
+        self.state = self.state.after(deed).ok_or(illegal)?;
         self.record(at, by, reason);
         Ok(())
     }
