@@ -4,21 +4,27 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
+use jiff::SignedDuration;
 use nexus_core::effect::EffectId;
 use nexus_core::idempotency::RequestId;
-use nexus_core::{Caller, Product, Scope};
+use nexus_core::{CallContext, Caller, Product, Scope};
 use nexus_engine::catalogue::ProductId;
 use nexus_engine::{Desk, DraftId, MediaId};
 use nexus_handler::Invocation;
 use nexus_handler::http::{Problem, caller, idempotency::OnceIds};
-use nexus_kernel::{Failure, Ids};
+use nexus_kernel::{Failure, Ids, Timestamp};
 
 use crate::Deps;
+
+/// How long networks may be asked where the entrance says nothing: API Gateway ends a request after 30 seconds.
+const LONGEST: SignedDuration = SignedDuration::from_secs(20);
 
 /// A person whom the entrance authenticated, at work for one tenant.
 pub(crate) struct Asking {
     pub(crate) caller: Caller,
     trace: String,
+    /// When the request will be ended from outside.
+    until: Option<Timestamp>,
     /// Where the id of what is made comes from: the same one again, should the request run twice.
     ids: Arc<dyn Ids>,
 }
@@ -30,6 +36,14 @@ impl Asking {
 
     pub(crate) fn ids(&self) -> &dyn Ids {
         &*self.ids
+    }
+
+    /// What a call that may leave the house is given.
+    pub(crate) fn on_behalf(&self, deps: &Deps) -> CallContext {
+        let until = self.until.unwrap_or_else(|| {
+            deps.ambient.now().saturating_add(LONGEST).unwrap_or(Timestamp::MAX)
+        });
+        CallContext { scope: *self.scope(), until }
     }
 
     pub(crate) fn desk<'d>(&'d self, deps: &'d Deps) -> Desk<'d> {
@@ -49,12 +63,14 @@ impl FromRequestParts<Arc<Deps>> for Asking {
     async fn from_request_parts(parts: &mut Parts, deps: &Arc<Deps>) -> Result<Self, Problem> {
         let caller = caller(parts, Product::Engine)?;
         let ids = &deps.ambient.ids;
-        let trace = match parts.extensions.get::<Invocation>() {
+        let invocation = parts.extensions.get::<Invocation>();
+        let trace = match invocation {
             Some(at) => at.trace.clone(),
             None => RequestId::draw(&**ids).to_string(),
         };
+        let until = invocation.map(Invocation::lease);
         let once = parts.extensions.get::<OnceIds>().map(|once| Arc::clone(&once.0));
-        Ok(Self { caller, trace, ids: once.unwrap_or_else(|| Arc::clone(ids)) })
+        Ok(Self { caller, trace, until, ids: once.unwrap_or_else(|| Arc::clone(ids)) })
     }
 }
 

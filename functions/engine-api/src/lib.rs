@@ -17,8 +17,10 @@ use std::sync::Arc;
 use axum::Router;
 use nexus_core::blobs::MOST_AT_ONCE;
 use nexus_core::{Blobs, Product, Sender, Table};
+use nexus_engine::connections::Accounts;
 use nexus_engine::footage::FootageMaker;
 use nexus_engine::platform::{Access, Area};
+use nexus_engine::publishing::Publisher;
 use nexus_engine::{EnginePlatform, Hop};
 use nexus_handler::http::house_rules;
 use nexus_handler::http::idempotency::Once;
@@ -36,6 +38,8 @@ pub struct Deps {
     at_once: u64,
     footage: Sender,
     makers: Vec<Arc<dyn FootageMaker>>,
+    accounts: Accounts,
+    publishers: Vec<Arc<dyn Publisher>>,
 }
 
 /// The function.
@@ -55,9 +59,17 @@ impl<P: EnginePlatform + ?Sized> Wire<P> for EngineApi {
             settings.finish((narrate, publish, footage, at_once))?;
         // Uploads are signed, media are shown to their owner, and what is removed is deleted everywhere.
         let areas = Area::ALL.map(|area| (area, Access::Write));
+        let (ambient, table) = (platform.ambient(), platform.table(Access::Write));
         Ok(Deps {
-            ambient: platform.ambient(),
-            table: platform.table(Access::Write),
+            accounts: Accounts {
+                table: Arc::clone(&table),
+                vault: platform.vault(Access::Write),
+                logins: platform.logins(),
+                ambient: ambient.clone(),
+            },
+            publishers: platform.publishers(),
+            ambient,
+            table,
             blobs: platform.blobs(&areas),
             narrate: platform.sender(Hop::Narrate, narrate),
             publish: platform.sender(Hop::Publish, publish),

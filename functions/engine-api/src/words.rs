@@ -44,6 +44,10 @@ pub(crate) fn networks() -> Array {
     ArrayBuilder::new().items(network()).build()
 }
 
+pub(crate) fn privacies() -> Array {
+    ArrayBuilder::new().items(privacy()).build()
+}
+
 pub(crate) fn privacy() -> Object {
     use nexus_engine::publishing::Privacy::{Everyone, Followers, Friends, OnlyMe};
     one_of([Everyone, Followers, Friends, OnlyMe])

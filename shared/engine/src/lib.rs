@@ -6,6 +6,7 @@
 //! **Never here:** HTTP, queues' wire formats, an adapter, a vendor, another product.
 
 pub mod account;
+pub mod answering;
 pub mod approving;
 pub mod blob_names;
 pub mod cache;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::posts::PostView;
+use super::preflight;
 use crate::asking::{Asking, Named};
 use crate::{Deps, words};
 
@@ -65,7 +66,7 @@ pub(crate) struct ApprovedView {
 /// Approve a draft
 ///
 /// Needs the role `approver`. Approving the same twice is one approval; what was edited meanwhile is refused with
-/// 409.
+/// 409, what a network would not take with 422.
 #[utoipa::path(
     post, path = "/v1/drafts/{id}/approve", operation_id = "approve_draft", tag = "drafts",
     params(("id" = String, Path)),
@@ -80,6 +81,7 @@ pub(crate) async fn approve(
 ) -> Result<Json<ApprovedView>, Problem> {
     let approver = Approver::of(&asking.caller)?;
     let desk = asking.desk(&deps);
+    preflight::pass(&deps, &asking, draft, digest, &choices).await?;
     let publish = &deps.publish;
     let posts = approving::approve(&desk, draft, approver, digest, at, &choices, publish).await?;
     let posts = posts.iter().map(PostView::from).collect();

@@ -9,7 +9,9 @@ mod footage;
 mod media;
 mod openapi;
 mod posts;
+mod preflight;
 mod products;
+mod questions;
 mod reject_draft;
 mod settings;
 mod spending;
@@ -33,11 +35,14 @@ pub(crate) fn all() -> OpenApiRouter<Arc<Deps>> {
         .routes(routes!(media::join))
         .routes(routes!(drafts::list))
         .routes(routes!(drafts::read, edit_draft::edit))
+        .routes(routes!(preflight::read))
         .routes(routes!(approve_draft::approve))
         .routes(routes!(reject_draft::reject))
         .routes(routes!(posts::list))
         .routes(routes!(posts::read))
         .routes(routes!(posts::cancel))
+        .routes(routes!(questions::list))
+        .routes(routes!(questions::answer))
         .routes(routes!(footage::ask))
         .routes(routes!(footage::read))
         .routes(routes!(footage::approve))

@@ -48,6 +48,7 @@ async fn the_description_names_every_route() {
     /v1/drafts/{id} PATCH
     /v1/drafts/{id}/approve POST
     /v1/drafts/{id}/footage POST
+    /v1/drafts/{id}/preflight GET
     /v1/drafts/{id}/reject POST
     /v1/egress GET
     /v1/egress.csv GET
@@ -68,6 +69,8 @@ async fn the_description_names_every_route() {
     /v1/products/{id} DELETE
     /v1/products/{id} GET
     /v1/products/{id} PUT
+    /v1/questions GET
+    /v1/questions/{id}/answer POST
     /v1/settings GET
     /v1/settings PUT
     /v1/spending GET
@@ -219,6 +222,8 @@ async fn answers_are_as_the_description_says() {
         ("/v1/media/{id}", format!("/v1/media/{}", medium.id)),
         ("/v1/drafts", "/v1/drafts?limit=1".to_owned()),
         ("/v1/drafts/{id}", at(&draft)),
+        ("/v1/drafts/{id}/preflight", format!("{}/preflight", at(&draft))),
+        ("/v1/questions", "/v1/questions".to_owned()),
         ("/v1/footage/{id}", footage),
         ("/v1/posts", "/v1/posts?limit=1".to_owned()),
         ("/v1/posts/{id}", post),

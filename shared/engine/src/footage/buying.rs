@@ -246,6 +246,16 @@ pub async fn withdraw(desk: &Desk<'_>, draft: &Draft, why: &str) -> Result<Vec<O
     Ok(ops)
 }
 
+/// The operations that write a purchase which a person says did not happen, and its job.
+pub(crate) async fn void_of(
+    desk: &Desk<'_>,
+    purchase: &Stored<Effect<Purchase>>,
+) -> Result<Vec<Op>, Failure> {
+    let key = job_key(desk.scope, purchase.record.id);
+    let job = records::load::<FootageJob>(desk.table, &key, desk.now()).await?;
+    Ok(void(desk.scope, purchase, job))
+}
+
 /// The operations that write a purchase which was called off, and its job.
 fn void(
     scope: &Scope,

@@ -1,0 +1,205 @@
+//! What networks say about the posts of a draft before a person approves them: limits, prices, what there is to
+//! choose.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::State;
+use futures::future::join_all;
+use nexus_core::records;
+use nexus_engine::connections::{Access, NoAccess};
+use nexus_engine::draft::draft_key;
+use nexus_engine::publishing::{
+    Choices, Ground, Network, Offers, PostPlan, Preflight, Privacy, Proposal, propose,
+};
+use nexus_engine::{Draft, DraftId, Stage};
+use nexus_handler::http::{Json, Problem};
+use nexus_kernel::{Digest, Failure, FailureKind, FieldProblem, Language};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::asking::{Asking, Named, missing};
+use crate::{Deps, words};
+
+/// What an account lets an approver choose.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Offers)]
+struct OffersView {
+    /// Who will be seen as the author.
+    nickname: String,
+    /// Who may be let see the post: one has to be chosen.
+    #[schema(schema_with = words::privacies)]
+    privacy: Vec<Privacy>,
+    /// Whether comments can be allowed.
+    comments: bool,
+    /// Whether duets can be allowed.
+    duets: bool,
+    /// Whether stitches can be allowed.
+    stitches: bool,
+    /// The longest video, in seconds.
+    longest_seconds: u32,
+}
+
+impl From<Offers> for OffersView {
+    fn from(offers: Offers) -> Self {
+        let Offers { nickname, privacy, comments, duets, stitches, longest_seconds } = offers;
+        Self { nickname, privacy, comments, duets, stitches, longest_seconds }
+    }
+}
+
+/// What has to change before a network takes a post.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PostProblem)]
+struct ProblemView {
+    field: String,
+    problem: String,
+}
+
+/// What a network and an account say about one post.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PostPreflight)]
+struct PostView {
+    #[schema(schema_with = words::network)]
+    network: Network,
+    /// To which account, as an approval's choices name it: the connection's id.
+    place: String,
+    /// As the tenant calls it.
+    account: String,
+    #[schema(schema_with = words::language)]
+    language: Language,
+    /// What has to be chosen or changed; empty where nothing speaks against it.
+    problems: Vec<ProblemView>,
+    /// What the approver should know.
+    notes: Vec<String>,
+    /// What the network charges, in millionths of a dollar.
+    cost_micros: i64,
+    /// What there is to choose.
+    offers: Option<OffersView>,
+}
+
+/// What networks say about the posts of a draft.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Preflight)]
+pub(crate) struct PreflightView {
+    /// The digest of the proposal that was asked about.
+    #[schema(value_type = String)]
+    digest: Digest,
+    posts: Vec<PostView>,
+}
+
+/// Ask the networks about the posts of a draft, before it is approved
+#[utoipa::path(
+    get, path = "/v1/drafts/{id}/preflight", operation_id = "preflight_draft", tag = "drafts",
+    params(("id" = String, Path)),
+    responses((status = 200, body = PreflightView))
+)]
+pub(crate) async fn read(
+    State(deps): State<Arc<Deps>>,
+    asking: Asking,
+    Named(id): Named<DraftId>,
+) -> Result<Json<PreflightView>, Problem> {
+    let (_, proposal) = proposal(&deps, &asking, id).await?;
+    let digest = proposal.digest;
+    let asked = asked(&deps, &asking, proposal, &BTreeMap::new()).await?;
+    let posts = asked.into_iter().map(|(post, said)| PostView {
+        network: post.network,
+        place: post.place(),
+        account: post.account,
+        language: post.language,
+        problems: said
+            .problems
+            .into_iter()
+            .map(|p| ProblemView { field: p.field, problem: p.problem })
+            .collect(),
+        notes: said.notes,
+        cost_micros: said.cost.as_micros(),
+        offers: said.offers.map(OffersView::from),
+    });
+    Ok(Json(PreflightView { digest, posts: posts.collect() }))
+}
+
+/// Whether the networks would take the posts of a draft as the approver chose.
+///
+/// # Errors
+/// What has to be chosen or changed, by field; a network that does not answer.
+pub(crate) async fn pass(
+    deps: &Deps,
+    asking: &Asking,
+    id: DraftId,
+    seen: Digest,
+    choices: &BTreeMap<String, Choices>,
+) -> Result<(), Failure> {
+    let (stage, proposal) = proposal(deps, asking, id).await?;
+    if stage != Stage::AwaitingApproval || proposal.digest != seen {
+        // That it was changed or approved meanwhile is the approval's to say.
+        return Ok(());
+    }
+    let mut problems = Vec::new();
+    for (post, said) in asked(deps, asking, proposal, choices).await? {
+        let place = post.place();
+        problems.extend(said.problems.into_iter().map(|p| FieldProblem {
+            field: format!("choices.{place}.{}", p.field),
+            problem: p.problem,
+        }));
+    }
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::invalid("A network would not take it so.").with_fields(problems))
+}
+
+async fn proposal(deps: &Deps, asking: &Asking, id: DraftId) -> Result<(Stage, Proposal), Failure> {
+    let (scope, now) = (asking.scope(), deps.ambient.now());
+    let draft = records::load::<Draft>(&*deps.table, &draft_key(scope, id), now).await?;
+    let draft = draft.ok_or_else(missing::<DraftId>)?.record;
+    let ground = Ground::of(&*deps.table, scope, &draft, now).await?;
+    Ok((draft.stage, propose(&draft, &ground)))
+}
+
+async fn asked(
+    deps: &Deps,
+    asking: &Asking,
+    proposal: Proposal,
+    choices: &BTreeMap<String, Choices>,
+) -> Result<Vec<(PostPlan, Preflight)>, Failure> {
+    let posts = proposal.posts.into_iter().map(|post| {
+        let choices = choices.get(&post.place()).cloned().unwrap_or_default();
+        PostPlan { choices, ..post }
+    });
+    let all = posts.map(async |post| {
+        let said = of_one(deps, asking, &post).await?;
+        Ok((post, said))
+    });
+    join_all(all).await.into_iter().collect()
+}
+
+async fn of_one(deps: &Deps, asking: &Asking, post: &PostPlan) -> Result<Preflight, Failure> {
+    let Some(publisher) = deps.publishers.iter().find(|p| p.network() == post.network) else {
+        let problem = format!("nothing here can post to {}", post.network);
+        let problems = vec![FieldProblem { field: "network".to_owned(), problem }];
+        return Ok(Preflight { problems, ..Preflight::default() });
+    };
+    let at = asking.on_behalf(deps);
+    let mut access: Option<Access> = None;
+    if let Some(connection) = post.connection {
+        access = Some(deps.accounts.access(&at, connection).await.map_err(without)?);
+    }
+    match (publisher.preflight(&at, access.as_ref(), post).await, &access) {
+        (Err(failure), Some(refused)) if failure.kind() == FailureKind::Conflict => {
+            let again = deps.accounts.refused(&at, refused).await.map_err(without)?;
+            publisher.preflight(&at, Some(&again), post).await
+        }
+        (said, _) => said,
+    }
+}
+
+fn without(none: NoAccess) -> Failure {
+    match none {
+        NoAccess::Ended { why } => Failure::conflict(why),
+        NoAccess::Later { after_seconds } => {
+            Failure::unavailable("The account's connection is being refreshed. Try again shortly.")
+                .retry_after(std::time::Duration::from_secs(u64::from(after_seconds)))
+        }
+        NoAccess::Failed(failure) => failure,
+    }
+}

@@ -1,0 +1,89 @@
+//! What nobody knows, and a person's word on it.
+
+use jiff::SignedDuration;
+use nexus_core::approval::{self, Redeemed};
+use nexus_core::effect::{EffectId, Found, Outcome};
+use nexus_engine::publishing::PostPlan;
+use nexus_testkit::people;
+use serde_json::{Value, json};
+
+use crate::api::{Api, ada, scope};
+
+const LEASE: SignedDuration = SignedDuration::from_secs(30);
+
+/// A post that was sent, and whose answer was lost.
+async fn lost(api: &Api) -> EffectId {
+    let (_, draft) = api.finished(&scope()).await;
+    let posts = api.approved(&draft).await;
+    let id: EffectId = posts[0]["id"].as_str().unwrap().parse().unwrap();
+    let claim = api.platform.redeem::<PostPlan>(&scope(), id, "publish", LEASE).await.unwrap();
+    let Redeemed::Send(claim) = claim else { panic!("it is due") };
+    let unknown = Outcome::Unknown { why: "the answer was lost".into() };
+    approval::settle(claim, unknown, "publish", api.platform.now()).await.unwrap();
+    id
+}
+
+/// Looks a post up until a person is asked.
+async fn looked_up_in_vain(api: &Api, id: EffectId) {
+    for _ in 0..8 {
+        api.platform.advance(SignedDuration::from_hours(2));
+        let claim = api.platform.redeem::<PostPlan>(&scope(), id, "publish", LEASE).await.unwrap();
+        let Redeemed::LookUp(unsure) = claim else { panic!("it is looked up") };
+        let found = Found::StillUnknown { why: "the network does not say".into() };
+        approval::settle_looked_up(unsure, found, "publish", api.platform.now()).await.unwrap();
+    }
+}
+
+async fn open(api: &Api) -> Vec<Value> {
+    let answer = api.get("/v1/questions").by(&ada()).send().await;
+    answer.json()["items"].as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn everything_unknown_stands_on_one_page_until_somebody_knows() {
+    let api = Api::new();
+    assert_eq!(open(&api).await, Vec::<Value>::new());
+    let id = lost(&api).await;
+    let [question] = open(&api).await.try_into().unwrap();
+    assert_eq!((&question["id"], &question["sort"]), (&json!(id), &json!("post")));
+    assert_eq!(
+        (&question["state"], &question["seen"]),
+        (&json!("unknown"), &json!("the answer was lost"))
+    );
+
+    let path = format!("/v1/questions/{id}/answer");
+    let there = json!({ "happened": true, "url": "https://social.example/@ada/1" });
+    api.post(&path, there.clone()).by(&ada()).send().await.refused(409, &[]);
+
+    looked_up_in_vain(&api, id).await;
+    let [question] = open(&api).await.try_into().unwrap();
+    assert_eq!(question["state"], "ask_a_person");
+    let operator = people::operator(people::tenant(1));
+    api.post(&path, there.clone()).by(&operator).send().await.refused(403, &[]);
+    let evil = json!({ "happened": true, "url": "javascript:alert(1)" });
+    api.post(&path, evil).by(&ada()).send().await.refused(422, &["url"]);
+
+    let answer = api.post(&path, there.clone()).by(&ada()).send().await;
+    assert_eq!((answer.status, &answer.json()["state"]), (200, &json!("done")));
+    assert_eq!(open(&api).await, Vec::<Value>::new());
+    let post = api.get(&format!("/v1/posts/{id}")).by(&ada()).send().await.json();
+    assert_eq!(post["url"], "https://social.example/@ada/1");
+    assert_eq!(post["history_is_whole"], true);
+    let again = api.post(&path, there).by(&ada()).send().await;
+    assert_eq!(again.json(), answer.json(), "twice is once");
+}
+
+#[tokio::test]
+async fn n15_what_did_not_happen_is_not_sent_again_under_the_old_approval() {
+    let api = Api::new();
+    let id = lost(&api).await;
+    looked_up_in_vain(&api, id).await;
+    let path = format!("/v1/questions/{id}/answer");
+    let answer = api.post(&path, json!({ "happened": false })).by(&ada()).send().await;
+    assert_eq!((answer.status, &answer.json()["state"]), (200, &json!("cancelled")));
+    assert_eq!(open(&api).await, Vec::<Value>::new());
+    let claim = api.platform.redeem::<PostPlan>(&scope(), id, "publish", LEASE).await.unwrap();
+    assert!(matches!(claim, Redeemed::Nothing(_)));
+    let other = api.post(&path, json!({ "happened": true })).by(&ada()).send().await;
+    other.refused(409, &[]);
+}
