@@ -16,16 +16,16 @@ use std::sync::Arc;
 
 use axum::Router;
 use nexus_core::blobs::MOST_AT_ONCE;
-use nexus_core::{Blobs, Product, Sender, Table};
+use nexus_core::{Blobs, Product, Scope, Sender, Table};
 use nexus_engine::connections::Accounts;
 use nexus_engine::footage::FootageMaker;
 use nexus_engine::platform::{Access, Area};
-use nexus_engine::publishing::Publisher;
-use nexus_engine::{EnginePlatform, Hop};
+use nexus_engine::publishing::{Ground, Publisher};
+use nexus_engine::{Draft, EnginePlatform, Hop};
 use nexus_handler::http::house_rules;
 use nexus_handler::http::idempotency::Once;
 use nexus_handler::{Env, HttpFunction, SettingsError, Wire};
-use nexus_kernel::Ambient;
+use nexus_kernel::{Ambient, Failure};
 
 /// What the API needs.
 pub struct Deps {
@@ -40,6 +40,16 @@ pub struct Deps {
     makers: Vec<Arc<dyn FootageMaker>>,
     accounts: Accounts,
     publishers: Vec<Arc<dyn Publisher>>,
+    /// What short links begin with, where this house answers any.
+    link_base: Option<String>,
+}
+
+impl Deps {
+    /// What a draft's proposal stands on.
+    async fn ground(&self, scope: &Scope, draft: &Draft) -> Result<Ground, Failure> {
+        let link_base = self.link_base.as_deref();
+        Ground::of(&*self.table, scope, draft, link_base, self.ambient.now()).await
+    }
 }
 
 /// The function.
@@ -68,6 +78,7 @@ impl<P: EnginePlatform + ?Sized> Wire<P> for EngineApi {
                 ambient: ambient.clone(),
             },
             publishers: platform.publishers(),
+            link_base: env.get("LINK_BASE").filter(|base| !base.is_empty()).map(str::to_owned),
             ambient,
             table,
             blobs: platform.blobs(&areas),

@@ -2,7 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -18,7 +17,7 @@ use nexus_core::{
 use nexus_engine::desk::Desk;
 use nexus_engine::editing::{self, Edit, WordsEdit};
 use nexus_engine::hops::Publish as Due;
-use nexus_engine::publishing::{GRACE, Ground, Network, PostPlan, propose};
+use nexus_engine::publishing::{Decision, GRACE, Ground, Network, PostPlan, propose};
 use nexus_engine::{Draft, EnginePlatform, approving, cancelling};
 use nexus_handler::{Batch, Entry, ErasedFunction};
 use nexus_kernel::{Digest, Language, Timestamp};
@@ -215,9 +214,8 @@ async fn n15_an_edit_or_a_person_calls_off_what_was_approved() {
             &desk,
             draft.id,
             approver,
-            seen,
+            &Decision::at_once(seen),
             None,
-            &BTreeMap::new(),
             &sender("publish"),
         )
         .await

@@ -48,6 +48,8 @@ kinds! {
     Effect = "effect",
     /// An account at a network, without its tokens.
     Connection = "connection",
+    /// A short link of a post.
+    Link = "link",
     /// Somebody went to a network to connect an account, and is expected back.
     Connecting = "connecting",
     /// How many posts an account had on a day: a counter.
@@ -136,6 +138,7 @@ impl RecordKind {
             Self::Question => (Keep::UntilDone, false),
             // Its label may name a person.
             Self::Connection => (Keep::UntilRemoved, true),
+            Self::Link => (Keep::UntilRemoved, false),
             Self::Pace => (Keep::UntilExpiry, false),
             Self::Connecting => (Keep::For(CONNECTING_AGE), false),
             Self::Notice => (Keep::For(NOTICE_AGE), true),

@@ -1,6 +1,5 @@
 //! A person lets a draft become posts.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -8,12 +7,12 @@ use nexus_core::approval::Approver;
 use nexus_core::effect::Effect;
 use nexus_core::outbox::Outgoing;
 use nexus_core::{Sender, records};
-use nexus_kernel::{Digest, Failure, Timestamp};
+use nexus_kernel::Failure;
 
 use crate::desk::{Desk, TRIES};
 use crate::draft::{Draft, DraftId, draft_key};
 use crate::hops::{Hop, Publish};
-use crate::publishing::{self, Choices, Ground, PostPlan};
+use crate::publishing::{self, Decision, Ground, PostPlan};
 
 /// A post that is due sooner than this is sent to its queue at once, to wait there; later ones are found by the
 /// index of what is due. It is the longest that a queue lets a message wait.
@@ -28,9 +27,8 @@ pub async fn approve(
     desk: &Desk<'_>,
     id: DraftId,
     approver: Approver<'_>,
-    seen: Digest,
-    at: Option<Timestamp>,
-    choices: &BTreeMap<String, Choices>,
+    decision: &Decision,
+    link_base: Option<&str>,
     publish: &Sender,
 ) -> Result<Vec<Effect<PostPlan>>, Failure> {
     let Desk { table, scope, .. } = *desk;
@@ -38,9 +36,9 @@ pub async fn approve(
         let now = desk.now();
         let draft = records::load::<Draft>(table, &draft_key(scope, id), now).await?;
         let draft = draft.ok_or_else(|| Failure::not_found("draft"))?;
-        let ground = Ground::of(table, scope, &draft.record, now).await?;
+        let ground = Ground::of(table, scope, &draft.record, link_base, now).await?;
         let (posts, mut ops) =
-            publishing::approve_draft(desk, draft, &ground, approver, seen, at, choices).await?;
+            publishing::approve_draft(desk, draft, &ground, approver, decision).await?;
         if ops.is_empty() {
             return Ok(posts);
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use nexus_core::Approver;
-use nexus_engine::publishing::Choices;
+use nexus_engine::publishing::{Choices, Decision};
 use nexus_engine::{DraftId, approving};
 use nexus_handler::http::{Json, Problem};
 use nexus_kernel::{Digest, Timestamp};
@@ -81,9 +81,10 @@ pub(crate) async fn approve(
 ) -> Result<Json<ApprovedView>, Problem> {
     let approver = Approver::of(&asking.caller)?;
     let desk = asking.desk(&deps);
-    preflight::pass(&deps, &asking, draft, digest, &choices).await?;
-    let publish = &deps.publish;
-    let posts = approving::approve(&desk, draft, approver, digest, at, &choices, publish).await?;
+    let decision = Decision { seen: digest, at, choices };
+    preflight::pass(&deps, &asking, draft, &decision).await?;
+    let (links, publish) = (deps.link_base.as_deref(), &deps.publish);
+    let posts = approving::approve(&desk, draft, approver, &decision, links, publish).await?;
     let posts = posts.iter().map(PostView::from).collect();
     Ok(Json(ApprovedView { draft, posts }))
 }

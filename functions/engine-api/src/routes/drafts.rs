@@ -14,7 +14,7 @@ use nexus_engine::draft::{Note, Words, draft_key, drafts_in};
 use nexus_engine::film::Film;
 use nexus_engine::footage::purchase::Footage;
 use nexus_engine::narration::{Cue, Narration};
-use nexus_engine::publishing::{Ground, Network, Proposal, propose};
+use nexus_engine::publishing::{Network, Proposal, propose};
 use nexus_engine::tagging::{Label, LabelKind, ProductMatch};
 use nexus_engine::{Draft, DraftId, MediaId, Stage};
 use nexus_handler::http::{Json, Problem, Query as Asked};
@@ -309,7 +309,7 @@ impl DraftView {
         }
         let proposal = match draft.stage {
             Stage::AwaitingApproval | Stage::Approved => {
-                let ground = Ground::of(&*deps.table, asking.scope(), draft, now).await?;
+                let ground = deps.ground(asking.scope(), draft).await?;
                 Some(proposal_view(propose(draft, &ground)))
             }
             _ => None,

@@ -16,7 +16,7 @@ use super::drafts::DraftView;
 use crate::Deps;
 use crate::asking::{Asking, Named};
 
-const KNOWN_NETWORKS: &str = "choose `feed`, `tiktok` or `x`";
+const KNOWN_NETWORKS: &str = "choose `feed`, `tiktok`, `x` or `mastodon`";
 
 /// What is to change; what is left out stays as it is.
 #[derive(Deserialize, ToSchema)]

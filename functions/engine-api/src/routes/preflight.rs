@@ -10,7 +10,7 @@ use nexus_core::records;
 use nexus_engine::connections::{Access, NoAccess};
 use nexus_engine::draft::draft_key;
 use nexus_engine::publishing::{
-    Choices, Ground, Network, Offers, PostPlan, Preflight, Privacy, Proposal, propose,
+    Choices, Decision, Network, Offers, PostPlan, Preflight, Privacy, Proposal, propose,
 };
 use nexus_engine::{Draft, DraftId, Stage};
 use nexus_handler::http::{Json, Problem};
@@ -126,16 +126,15 @@ pub(crate) async fn pass(
     deps: &Deps,
     asking: &Asking,
     id: DraftId,
-    seen: Digest,
-    choices: &BTreeMap<String, Choices>,
+    decision: &Decision,
 ) -> Result<(), Failure> {
     let (stage, proposal) = proposal(deps, asking, id).await?;
-    if stage != Stage::AwaitingApproval || proposal.digest != seen {
+    if stage != Stage::AwaitingApproval || proposal.digest != decision.seen {
         // That it was changed or approved meanwhile is the approval's to say.
         return Ok(());
     }
     let mut problems = Vec::new();
-    for (post, said) in asked(deps, asking, proposal, choices).await? {
+    for (post, said) in asked(deps, asking, proposal, &decision.choices).await? {
         let place = post.place();
         problems.extend(said.problems.into_iter().map(|p| FieldProblem {
             field: format!("choices.{place}.{}", p.field),
@@ -152,7 +151,7 @@ async fn proposal(deps: &Deps, asking: &Asking, id: DraftId) -> Result<(Stage, P
     let (scope, now) = (asking.scope(), deps.ambient.now());
     let draft = records::load::<Draft>(&*deps.table, &draft_key(scope, id), now).await?;
     let draft = draft.ok_or_else(missing::<DraftId>)?.record;
-    let ground = Ground::of(&*deps.table, scope, &draft, now).await?;
+    let ground = deps.ground(scope, &draft).await?;
     Ok((draft.stage, propose(&draft, &ground)))
 }
 

@@ -8,6 +8,7 @@ mod description;
 mod editing;
 mod footage;
 mod idempotency;
+mod links;
 mod media;
 mod paging;
 mod preflight;

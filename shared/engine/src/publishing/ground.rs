@@ -5,6 +5,7 @@ use nexus_core::{Scope, Table, records};
 use nexus_kernel::{Failure, Timestamp};
 
 use crate::account::{Settings, settings_key};
+use crate::catalogue::{CatalogueProduct, product_key};
 use crate::connections::{Connection, connections};
 use crate::draft::Draft;
 use crate::media::{Media, NamedBlob, media_key};
@@ -22,6 +23,10 @@ pub struct Ground {
     pub connections: Vec<Connection>,
     /// The draft's picture as networks show it.
     pub picture: Option<NamedBlob>,
+    /// Where the draft's product is sold.
+    pub product_url: Option<String>,
+    /// What short links begin with, where this house answers any: `https://shop.example/c`.
+    pub link_base: Option<String>,
 }
 
 impl Ground {
@@ -33,8 +38,15 @@ impl Ground {
         table: &dyn Table,
         scope: &Scope,
         draft: &Draft,
+        link_base: Option<&str>,
         now: Timestamp,
     ) -> Result<Self, Failure> {
+        let product = match draft.product {
+            Some(id) => {
+                records::load::<CatalogueProduct>(table, &product_key(scope, id), now).await?
+            }
+            None => None,
+        };
         let settings = records::load::<Settings>(table, &settings_key(scope), now).await?;
         let page = Page::first(MAX_CONNECTIONS);
         let found = records::list::<Connection>(table, &connections(scope), &page, now).await?;
@@ -50,6 +62,8 @@ impl Ground {
             settings: settings.map(|s| s.record).unwrap_or_default(),
             connections,
             picture: media.and_then(|m| upright(&m.record)),
+            product_url: product.and_then(|product| product.record.facts.url),
+            link_base: link_base.map(|base| base.trim_end_matches('/').to_owned()),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! From an approved draft to posts that are seen: what exactly is sent where and when, and the port to networks.
 
 mod ground;
+mod link;
 mod plan;
 mod port;
 
@@ -9,8 +10,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use ground::Ground;
+pub use link::ShortLink;
 pub use plan::{
-    Choices, GRACE, PlannedMedia, PostPlan, Privacy, Proposal, approve_draft, propose, withdraw,
+    Choices, Decision, GRACE, PlannedLink, PlannedMedia, PostPlan, Privacy, Proposal,
+    approve_draft, propose, withdraw,
 };
 pub use port::{Medium, Offers, Preflight, Publisher};
 

@@ -9,6 +9,7 @@ use nexus_core::{BlobKey, Op, Scope, Stored, Table, records};
 use nexus_kernel::{Digest, Failure, Language, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::link::{self, ShortLink};
 use super::{Ground, Network};
 use crate::connections::{Connection, ConnectionId};
 use crate::desk::Desk;
@@ -42,6 +43,17 @@ impl PlannedMedia {
     pub fn is_picture(&self) -> bool {
         self.content_type.starts_with("image/")
     }
+}
+
+/// The short link that stands in a post's text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedLink {
+    /// What stands after the last slash.
+    pub code: String,
+    /// The whole address, as it stands in the text.
+    pub address: String,
+    /// Where it leads.
+    pub target: String,
 }
 
 /// Who may see a post.
@@ -94,6 +106,9 @@ pub struct PostPlan {
     pub connection: Option<ConnectionId>,
     /// The text, to the letter.
     pub text: String,
+    /// Its short link, where its text holds one.
+    #[serde(default)]
+    pub link: Option<PlannedLink>,
     /// What it shows, where there is anything.
     pub media: Option<PlannedMedia>,
     /// Whether an engine made the picture or the words: networks want to be told.
@@ -170,7 +185,7 @@ pub struct Proposal {
 /// Every post that a draft would become: one for each language that has words, for each account on each network of
 /// the tenant.
 pub fn propose(draft: &Draft, ground: &Ground) -> Proposal {
-    let Ground { settings, connections, picture } = ground;
+    let Ground { settings, connections, picture, .. } = ground;
     let mut posts = Vec::new();
     let usable = |network: Network| {
         connections.iter().filter(move |c| c.network == network && c.is_connected())
@@ -201,18 +216,22 @@ pub fn propose(draft: &Draft, ground: &Ground) -> Proposal {
         };
         let media = film.or_else(still);
         for network in &settings.networks {
-            let post = |connection: Option<&Connection>| PostPlan {
-                draft: draft.id,
-                revision: draft.revision,
-                language: *language,
-                network: *network,
-                account: connection.map_or(network.name(), |c| &c.label).to_owned(),
-                connection: connection.map(|c| c.id),
-                text: words.copy.post_text(*network),
-                media: media.clone(),
-                made_by_ai: !draft.footage.is_empty(),
-                choices: Choices::default(),
-                send_at: Timestamp::UNIX_EPOCH,
+            let post = |connection: Option<&Connection>| {
+                let plan = PostPlan {
+                    draft: draft.id,
+                    revision: draft.revision,
+                    language: *language,
+                    network: *network,
+                    account: connection.map_or(network.name(), |c| &c.label).to_owned(),
+                    connection: connection.map(|c| c.id),
+                    text: words.copy.post_text(*network),
+                    link: None,
+                    media: media.clone(),
+                    made_by_ai: !draft.footage.is_empty(),
+                    choices: Choices::default(),
+                    send_at: Timestamp::UNIX_EPOCH,
+                };
+                linked(plan, ground)
             };
             if network.has_accounts() {
                 let accounts = usable(*network).filter(|c| c.takes(*language));
@@ -230,6 +249,21 @@ pub fn propose(draft: &Draft, ground: &Ground) -> Proposal {
     Proposal { unconnected: unconnected.collect(), posts, digest }
 }
 
+/// The post with a short link of its own in place of the product's address.
+fn linked(plan: PostPlan, ground: &Ground) -> PostPlan {
+    let (Some(base), Some(target)) = (&ground.link_base, &ground.product_url) else { return plan };
+    let (draft, revision) = (plan.draft.to_string(), plan.revision.to_string());
+    let code = link::code(&[&draft, &revision, &plan.place(), plan.language.code(), target]);
+    let address = format!("{base}/{code}");
+    match link::shortened(&plan.text, target, &address, plan.network) {
+        Some(text) => {
+            let link = Some(PlannedLink { code, address, target: target.clone() });
+            PostPlan { text, link, ..plan }
+        }
+        None => plan,
+    }
+}
+
 fn post_id(draft: &Draft, post: &PostPlan) -> EffectId {
     let (id, revision) = (draft.id.to_string(), draft.revision.to_string());
     EffectId::derived(&[
@@ -242,6 +276,24 @@ fn post_id(draft: &Draft, post: &PostPlan) -> EffectId {
     ])
 }
 
+/// What an approver decided.
+#[derive(Debug, Clone)]
+pub struct Decision {
+    /// The digest of the proposal that was seen.
+    pub seen: Digest,
+    /// When the posts are sent; at once where nothing is said.
+    pub at: Option<Timestamp>,
+    /// What was chosen for each account ([`PostPlan::place`]).
+    pub choices: BTreeMap<String, Choices>,
+}
+
+impl Decision {
+    /// What was seen is sent at once, with nothing chosen.
+    pub fn at_once(seen: Digest) -> Self {
+        Self { seen, at: None, choices: BTreeMap::new() }
+    }
+}
+
 /// Approves everything that a draft would become, at one time: the operations for one commit, and the posts.
 /// Approving the same again finds the posts that stand and changes nothing.
 ///
@@ -252,15 +304,14 @@ pub async fn approve_draft(
     mut draft: Stored<Draft>,
     ground: &Ground,
     approver: Approver<'_>,
-    seen: Digest,
-    at: Option<Timestamp>,
-    choices: &BTreeMap<String, Choices>,
+    decision: &Decision,
 ) -> Result<(Vec<Effect<PostPlan>>, Vec<Op>), Failure> {
+    let Decision { seen, at, choices } = decision;
     let (Desk { table, scope, .. }, now) = (*desk, desk.now());
     let proposal = propose(&draft.record, ground);
     if draft.record.stage == Stage::Approved {
         let posts = load_posts(table, scope, &draft.record, now).await?;
-        let same = proposal.digest == seen
+        let same = proposal.digest == *seen
             && posts.iter().all(|post| {
                 let plan = post.record.payload();
                 let chosen = choices.get(&plan.place()).cloned().unwrap_or_default();
@@ -279,7 +330,7 @@ pub async fn approve_draft(
             draft.record.stage.name()
         )));
     }
-    if proposal.digest != seen {
+    if proposal.digest != *seen {
         return Err(Failure::conflict(
             "This is not what you saw: it was changed meanwhile. Look again, then approve.",
         ));
@@ -309,6 +360,11 @@ pub async fn approve_draft(
     draft.record.stage = Stage::Approved;
     draft.record.posts = effects.iter().map(|e| e.id).collect();
     let mut ops: Vec<Op> = effects.iter().map(|e| records::create(scope, e)).collect();
+    for effect in &effects {
+        if let Some(PlannedLink { code, target, .. }) = effect.payload().link.clone() {
+            ops.extend(ShortLink { code, target, post: effect.id, created: now }.ops(scope));
+        }
+    }
     ops.push(draft.update(scope));
     Ok((effects, ops))
 }
