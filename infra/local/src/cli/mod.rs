@@ -9,6 +9,7 @@ mod redrive;
 mod secret;
 mod serve;
 mod status;
+mod timeline;
 mod token;
 
 use std::collections::BTreeMap;

@@ -1,13 +1,21 @@
 //! `nexus status`
 
+use std::cmp::Reverse;
+
 use clap::Args;
+use nexus_core::effect::{self, Effect, Payload as _};
 use nexus_core::table::Page;
 use nexus_core::{RecordKind, records};
 use nexus_engine::media::{Media, MediaState};
+use nexus_engine::publishing::PostPlan;
 use nexus_kernel::Timestamp;
 
+use super::timeline::Timeline;
 use super::{Ended, Where};
 use crate::host::Host;
+
+/// How many posts are shown.
+const POSTS: usize = 10;
 
 #[derive(Debug, Args)]
 pub(super) struct Status {
@@ -23,7 +31,7 @@ impl Status {
         let host = self.at.host().await?;
         let now = host.ambient().now();
         let queues = host.queue_status().await?;
-        let rejected = rejected_media(&host, now).await?;
+        let Found { rejected, posts, open } = found(&host, now).await?;
         if self.json {
             let queues: Vec<_> = queues
                 .iter()
@@ -47,7 +55,8 @@ impl Status {
                 .iter()
                 .map(|(id, code, reason)| serde_json::json!({ "media": id, "code": code, "reason": reason }))
                 .collect();
-            let all = serde_json::json!({ "queues": queues, "schedules": schedules, "rejected": rejected });
+            let all = serde_json::json!({
+                "queues": queues, "schedules": schedules, "rejected": rejected, "posts": posts, "questions": open });
             anstream::println!("{all}");
             return Ok(());
         }
@@ -92,6 +101,19 @@ impl Status {
                 next.map_or_else(|| "never".to_owned(), |t| t.strftime("%H:%M:%S UTC").to_string());
             anstream::println!("{function:<24} {expression:<16} next {next}");
         }
+        if !posts.is_empty() {
+            anstream::println!();
+        }
+        for post in &posts {
+            anstream::println!("{}", post.line());
+        }
+        if open > 0 {
+            anstream::println!();
+            let word = if open == 1 { "post or purchase" } else { "posts or purchases" };
+            anstream::println!(
+                "{open} {word} of which nobody knows yet what became of it: GET /v1/questions"
+            );
+        }
         if !rejected.is_empty() {
             anstream::println!();
         }
@@ -112,22 +134,42 @@ fn age(at: Timestamp, now: Timestamp) -> String {
     }
 }
 
-async fn rejected_media(
-    host: &Host,
-    now: Timestamp,
-) -> Result<Vec<(String, String, String)>, super::Complaint> {
-    let (mut rejected, mut page) = (Vec::new(), Page::first(500));
+/// What the table tells of.
+#[derive(Default)]
+struct Found {
+    /// Media that cannot be used: id, code, reason.
+    rejected: Vec<(String, String, String)>,
+    /// The latest posts, newest first.
+    posts: Vec<Timeline>,
+    /// How many questions are open.
+    open: usize,
+}
+
+async fn found(host: &Host, now: Timestamp) -> Result<Found, super::Complaint> {
+    let (mut found, mut page) = (Found::default(), Page::first(500));
     loop {
         let slice = host.table().scan(&page).await?;
-        for item in slice.items.iter().filter(|i| i.kind == RecordKind::Media && i.is_live(now)) {
-            let media = records::read::<Media>(item)?.record;
-            if let MediaState::Rejected { code, reason } = media.state {
-                rejected.push((media.id.to_string(), code, reason));
+        for item in slice.items.iter().filter(|i| i.is_live(now)) {
+            match item.kind {
+                RecordKind::Media => {
+                    let media = records::read::<Media>(item)?.record;
+                    if let MediaState::Rejected { code, reason } = media.state {
+                        found.rejected.push((media.id.to_string(), code, reason));
+                    }
+                }
+                RecordKind::Effect if effect::sort_of(item) == Some(PostPlan::SORT) => {
+                    let post = records::read::<Effect<PostPlan>>(item)?.record;
+                    found.posts.push(Timeline::of(&post));
+                }
+                RecordKind::Question => found.open += 1,
+                _ => {}
             }
         }
+        found.posts.sort_by_key(|post| Reverse(post.at()));
+        found.posts.truncate(POSTS);
         match slice.next {
             Some(next) => page = Page::after(500, Some(next)),
-            None => return Ok(rejected),
+            None => return Ok(found),
         }
     }
 }
