@@ -18,14 +18,15 @@ mod send;
 use std::sync::Arc;
 
 use nexus_core::approval::{self, Claiming, Redeemed};
-use nexus_core::{Blobs, Table};
+use nexus_core::effect::EffectId;
+use nexus_core::{Blobs, Scope, Table};
 use nexus_engine::EnginePlatform;
 use nexus_engine::connections::Accounts;
 use nexus_engine::hops::Publish as Due;
 use nexus_engine::platform::{Access, Area};
 use nexus_engine::publishing::{PostPlan, Publisher};
 use nexus_handler::{Env, Enveloped, Invocation, QueueFunction, SettingsError, Wire};
-use nexus_kernel::{Ambient, Failure};
+use nexus_kernel::{Ambient, Failure, FailureKind};
 
 use crate::gate::Passage;
 
@@ -71,9 +72,35 @@ impl QueueFunction for Publish {
         Self(deps)
     }
 
+    /// The message only wakes: what there is to do stands in the post's row, which the relay finds each minute until it
+    /// is done. So what may go well later is no failure of the message, and a dead letter is one that will never do.
     async fn handle(&self, letter: Enveloped<Due>, at: &Invocation) -> Result<(), Failure> {
-        let Self(deps) = self;
         let (scope, id) = (letter.envelope.scope(), letter.message.effect);
+        match self.carry(scope, id, at).await {
+            Err(failure) if goes_well_later(failure.kind()) => {
+                tracing::warn!(effect = %id, error = %failure, "a post is looked at again in a minute");
+                Ok(())
+            }
+            other => other,
+        }
+    }
+}
+
+/// Whether the same may go well a minute later.
+fn goes_well_later(kind: FailureKind) -> bool {
+    matches!(
+        kind,
+        FailureKind::Conflict
+            | FailureKind::Throttled
+            | FailureKind::Unavailable
+            | FailureKind::Unknown
+    )
+}
+
+impl Publish {
+    /// Carries a post as far as it goes now.
+    async fn carry(&self, scope: &Scope, id: EffectId, at: &Invocation) -> Result<(), Failure> {
+        let Self(deps) = self;
         // A post may have gone with what it came from.
         let Some(post) = approval::open::<PostPlan>(&deps.table, scope, id).await? else {
             return Ok(());
