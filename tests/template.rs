@@ -289,6 +289,9 @@ fn n46_every_table_is_encrypted_under_our_key() {
 const OPEN: &[(&str, &str, &str)] = &[
     ("GET", "/openapi.json", "the description of the API holds nothing of anybody's"),
     ("HEAD", "/openapi.json", "the same without its body"),
+    ("GET", "/r/{code}", "the code is the proof, and expires"),
+    ("POST", "/r/{code}", "as for looking; it shows what would be kept"),
+    ("POST", "/r/{code}/note", "as for looking; a note decides nothing"),
 ];
 
 #[test]

@@ -40,6 +40,11 @@ pub(crate) fn post_state() -> Object {
     one_of(State::ALL)
 }
 
+pub(crate) fn verdict() -> Object {
+    use nexus_engine::reviewing::Verdict::{Change, Fine, Remark};
+    one_of([Fine, Change, Remark])
+}
+
 pub(crate) fn networks() -> Array {
     ArrayBuilder::new().items(network()).build()
 }

@@ -40,6 +40,7 @@ pub const ALL: &[(&str, Make)] = &[
         nexus_retention_sweep::RetentionSweep::NAME,
         Entry::event::<nexus_retention_sweep::RetentionSweep, dyn EnginePlatform>,
     ),
+    (nexus_review::Review::NAME, Entry::http::<nexus_review::Review, dyn EnginePlatform>),
     (
         nexus_engine_api::EngineApi::NAME,
         Entry::http::<nexus_engine_api::EngineApi, dyn EnginePlatform>,

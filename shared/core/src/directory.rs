@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::retention::RecordKind;
 use crate::scope::{Owner, Product, Scope};
+use crate::sweep::DueKind;
 use crate::table::{Condition, Item, Key, Op, StoreError, Table};
 
 /// What sort of outside id it is.
@@ -73,6 +74,26 @@ impl Directory {
             body,
         };
         Op::Put { item, when: Condition::Absent }
+    }
+
+    /// As [`claim`](Self::claim), for an outside id that leads nowhere after a moment.
+    pub fn claim_until(
+        &self,
+        scope: &Scope,
+        kind: OutsideKind,
+        outside: &str,
+        target: &str,
+        until: Timestamp,
+    ) -> Op {
+        match self.claim(scope, kind, outside, target) {
+            Op::Put { mut item, when } => {
+                let id = format!("{}#{}", item.key.pk(), item.key.sk());
+                item.due = Some(DueKind::Expiry.entry(scope, &id, until));
+                item.expires = Some(until);
+                Op::Put { item, when }
+            }
+            other => other,
+        }
     }
 
     /// The operation that gives an outside id free.

@@ -48,6 +48,8 @@ kinds! {
     Effect = "effect",
     /// An account at a network, without its tokens.
     Connection = "connection",
+    /// The review links of a draft, and what was written by them.
+    Reviews = "reviews",
     /// A short link of a post.
     Link = "link",
     /// Somebody went to a network to connect an account, and is expected back.
@@ -138,6 +140,8 @@ impl RecordKind {
             Self::Question => (Keep::UntilDone, false),
             // Its label may name a person.
             Self::Connection => (Keep::UntilRemoved, true),
+            // Names and words of whoever was asked to look.
+            Self::Reviews => (Keep::UntilRemoved, true),
             Self::Link => (Keep::UntilRemoved, false),
             Self::Pace => (Keep::UntilExpiry, false),
             Self::Connecting => (Keep::For(CONNECTING_AGE), false),

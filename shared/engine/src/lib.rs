@@ -27,6 +27,7 @@ pub mod platform;
 pub mod providers;
 pub mod publishing;
 pub mod removal;
+pub mod reviewing;
 pub mod sentiment;
 pub mod tagging;
 pub mod translation;

@@ -23,6 +23,7 @@ use crate::draft::{Draft, draft_key};
 use crate::footage::buying;
 use crate::media::{ContentHash, Media, MediaId, MediaState, content_key, media_key};
 use crate::publishing::PostPlan;
+use crate::reviewing::reviews_key;
 
 /// An upload in parts that nobody joined.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,6 +127,8 @@ async fn plan(desk: &Desk<'_>, id: MediaId) -> Result<(Removal, Vec<Op>), Failur
             ops.extend(call_off(desk, effect::key(scope, *post), now).await?);
         }
         blobs.extend(draft.record.blobs().map(|b| b.key.clone()));
+        let key = reviews_key(scope, draft.record.id);
+        ops.push(Op::Delete { key, when: Condition::Always });
         ops.push(draft.delete(scope));
     }
     ops.extend(blobs.iter().map(|blob| blob_names::forget(scope, blob)));
@@ -139,19 +142,19 @@ async fn plan(desk: &Desk<'_>, id: MediaId) -> Result<(Removal, Vec<Op>), Failur
     Ok((removal, ops))
 }
 
-/// The operation that calls a post off; none where its life is over.
-async fn call_off(desk: &Desk<'_>, post: Key, now: Timestamp) -> Result<Option<Op>, Failure> {
+/// The operations that call a post off; none where its life is over.
+async fn call_off(desk: &Desk<'_>, post: Key, now: Timestamp) -> Result<Vec<Op>, Failure> {
     let Some(mut post) = records::load::<Effect<PostPlan>>(desk.table, &post, now).await? else {
-        return Ok(None);
+        return Ok(Vec::new());
     };
     match post.record.state() {
-        state if state.is_final() => Ok(None),
+        state if state.is_final() => Ok(Vec::new()),
         State::Sending | State::Unknown => Err(Failure::conflict(
             "A post of it is being sent right now. Try again in a few minutes.",
         )),
         _ => {
             post.record.cancel(desk.by, "its medium was removed", now)?;
-            Ok(Some(post.update(desk.scope)))
+            Ok(effect::written(desk.scope, &post))
         }
     }
 }

@@ -13,6 +13,7 @@ mod preflight;
 mod products;
 mod questions;
 mod reject_draft;
+mod reviews;
 mod settings;
 mod spending;
 
@@ -35,6 +36,8 @@ pub(crate) fn all() -> OpenApiRouter<Arc<Deps>> {
         .routes(routes!(media::join))
         .routes(routes!(drafts::list))
         .routes(routes!(drafts::read, edit_draft::edit))
+        .routes(routes!(reviews::list, reviews::invite))
+        .routes(routes!(reviews::end))
         .routes(routes!(preflight::read))
         .routes(routes!(approve_draft::approve))
         .routes(routes!(reject_draft::reject))

@@ -50,6 +50,9 @@ async fn the_description_names_every_route() {
     /v1/drafts/{id}/footage POST
     /v1/drafts/{id}/preflight GET
     /v1/drafts/{id}/reject POST
+    /v1/drafts/{id}/reviews GET
+    /v1/drafts/{id}/reviews POST
+    /v1/drafts/{id}/reviews/end POST
     /v1/egress GET
     /v1/egress.csv GET
     /v1/footage/{id} GET
@@ -223,6 +226,7 @@ async fn answers_are_as_the_description_says() {
         ("/v1/drafts", "/v1/drafts?limit=1".to_owned()),
         ("/v1/drafts/{id}", at(&draft)),
         ("/v1/drafts/{id}/preflight", format!("{}/preflight", at(&draft))),
+        ("/v1/drafts/{id}/reviews", format!("{}/reviews", at(&draft))),
         ("/v1/questions", "/v1/questions".to_owned()),
         ("/v1/footage/{id}", footage),
         ("/v1/posts", "/v1/posts?limit=1".to_owned()),

@@ -15,6 +15,7 @@ mod preflight;
 mod products;
 mod protocol;
 mod questions;
+mod reviews;
 mod spending;
 mod tenant;
 mod tenants;

@@ -1,0 +1,5 @@
+//! `review` on AWS Lambda.
+
+fn main() -> std::process::ExitCode {
+    nexus_lambda::run_http::<nexus_review::Review, _>(nexus_platform_aws::engine)
+}
