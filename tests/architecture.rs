@@ -191,7 +191,12 @@ const WORDS: &[(&str, &[&str])] = &[
     // Only functions that sweep begin a sweep.
     (
         "Sweep::begin",
-        &["shared/core/src/sweep.rs", "functions/relay/", "functions/retention-sweep/"],
+        &[
+            "shared/core/src/sweep.rs",
+            "functions/refresh/",
+            "functions/relay/",
+            "functions/retention-sweep/",
+        ],
     ),
     // The process's environment is read where a process begins.
     ("std::env::var", &["infra/local/src/cli/mod.rs", "shared/lambda/src/start.rs"]),

@@ -292,6 +292,8 @@ const OPEN: &[(&str, &str, &str)] = &[
     ("GET", "/r/{code}", "the code is the proof, and expires"),
     ("POST", "/r/{code}", "as for looking; it shows what would be kept"),
     ("POST", "/r/{code}/note", "as for looking; a note decides nothing"),
+    ("GET", "/v1/connections/callback", "a network's browser brings a state that is used once"),
+    ("GET", "/v1/connections/openapi.json", "a description holds nothing of anybody's"),
 ];
 
 #[test]

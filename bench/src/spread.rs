@@ -25,6 +25,20 @@ impl Spread {
     }
 }
 
+/// The least value that so large a part of the runs, 0 to 1, does not exceed; `None` of no runs.
+pub fn quantile(runs: &[f64], part: f64) -> Option<f64> {
+    let mut sorted = runs.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "a number of runs, and a part of it"
+    )]
+    let rank = (part.clamp(0.0, 1.0) * sorted.len() as f64).ceil() as usize;
+    sorted.get(rank.saturating_sub(1)).copied()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -35,5 +49,14 @@ mod tests {
         assert_eq!(Spread::of(&[3.0]), Some(Spread { min: 3.0, median: 3.0 }));
         assert_eq!(Spread::of(&[9.0, 1.0, 2.0]), Some(Spread { min: 1.0, median: 2.0 }));
         assert_eq!(Spread::of(&[9.0, 1.0, 2.0, 4.0]), Some(Spread { min: 1.0, median: 3.0 }));
+    }
+
+    #[test]
+    fn a_quantile_is_one_of_the_runs() {
+        let runs: Vec<f64> = (1..=200).rev().map(f64::from).collect();
+        for (part, value) in [(0.0, 1.0), (0.5, 100.0), (0.99, 198.0), (1.0, 200.0)] {
+            assert_eq!(quantile(&runs, part), Some(value));
+        }
+        assert_eq!(quantile(&[], 0.5), None);
     }
 }

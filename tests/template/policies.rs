@@ -23,7 +23,11 @@ type Right = (String, String);
 const INDEXES: &[(&str, &str, &str)] = &[
     ("relay", "due", "outbox rows and effects whose time has come"),
     ("retention-sweep", "due", "rows that expire and removals that were left"),
+    ("refresh", "due", "tokens that run out, and endings that were left"),
+    ("refresh", "list", "posts of an account whose owner ended it"),
     ("engine-api", "list", "drafts by stage and posts by time"),
+    ("connect", "list", "posts of an account that is disconnected"),
+    ("publish", "list", "posts of an account whose owner ended it"),
 ];
 
 /// Which areas of the blobs a function joins uploads in parts in: a port does not tell. One line each, with what does.

@@ -21,6 +21,7 @@ const LEFT_OUT: &[(&str, &str, &str)] = &[
     ("*", "VOICE_EN", "the platform's default; whoever speaks may name another"),
     ("*", "VOICE_ES", "the platform's default; whoever speaks may name another"),
     ("*", "KEYS", "only who asks vendors is told where their keys are"),
+    ("*", "TOKENS", "only who holds tenants' tokens is told where they are"),
     ("*", "COPYWRITER", "the platform's, for who writes"),
     ("*", "FOOTAGE", "the platform's, for who buys footage"),
     ("EngineApiFunction", "PUT_AT_ONCE_BYTES", "the default is S3's measure; less is for trials"),

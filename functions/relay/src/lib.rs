@@ -1,32 +1,37 @@
-//! Sends what still stands in the outbox and wakes effects that are due or were left without an outcome.
+//! Wakes effects that are due or were left without an outcome, and sends what still stands in the outbox.
 //!
-//! Runs every minute, takes no input, and may run twice: a message may come twice anyway.
+//! Runs every minute, takes no input, and may run twice: a message may come twice anyway. A run that dies half-way
+//! loses nothing: what it did not send still stands in the index of what is due.
+//!
+//! | what | is woken |
+//! |---|---|
+//! | due within the next [`AHEAD`] | once: its message waits in the queue for its moment |
+//! | due, and not claimed | by every run for [`FRESH`], then every [`SELDOM`] minutes |
+//!
+//! What was woken ahead is remembered as long as the process lives, and nowhere else. A process that begins, or comes
+//! back after a pause, wakes everything: at the cost of messages that come twice, no run that is late or missed makes a
+//! post late.
 //!
 //! **Never here:** deciding whether something may be sent: `publish` re-reads and claims.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
+mod turns;
+mod waking;
 
-use jiff::SignedDuration;
-use nexus_core::effect::{self, EffectId, Payload};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
 use nexus_core::outbox::Outgoing;
-use nexus_core::queues::Message;
 use nexus_core::sweep::DueKind;
 use nexus_core::table::Page;
-use nexus_core::{Envelope, Item, Key, Product, RecordKind, Scope, Sender, Sweep, Table, records};
-use nexus_engine::footage::purchase::Purchase;
-use nexus_engine::hops::Publish;
+use nexus_core::{Key, Product, Sender, Sweep, Table, records};
 use nexus_engine::platform::Access;
-use nexus_engine::publishing::PostPlan;
 use nexus_engine::{EnginePlatform, Hop};
 use nexus_handler::{Env, Function, Invocation, Scheduled, SettingsError, Wire};
 use nexus_kernel::{Failure, Timestamp};
 use serde::Serialize;
 
-/// How far ahead due effects are sent to their queue, to wait there for their moment: a schedule's own
-/// precision is a minute.
-const AHEAD: SignedDuration = SignedDuration::from_secs(180);
+pub use waking::{AHEAD, FRESH, MOST, SELDOM};
+
 /// How many rows are read at once.
 const PAGE: u32 = 200;
 
@@ -37,7 +42,13 @@ pub struct Deps {
 }
 
 /// The function.
-pub struct Relay(Deps);
+pub struct Relay {
+    deps: Deps,
+    /// How many rows a run reads at most.
+    most: usize,
+    /// Up to which moment everything was woken by this process.
+    woken_until: Mutex<Option<Timestamp>>,
+}
 
 /// What a run did.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -48,6 +59,8 @@ pub struct Relayed {
     pub effects: u64,
     /// Rows that could not be dealt with this time.
     pub failed: u64,
+    /// Whether more was due than a run reads or has time for: the next run goes on.
+    pub left: bool,
 }
 
 impl<P: EnginePlatform + ?Sized> Wire<P> for Relay {
@@ -69,39 +82,44 @@ impl Function for Relay {
     type Reply = Relayed;
 
     fn new(deps: Deps) -> Self {
-        Self(deps)
+        Self::reading(deps, MOST)
     }
 
     async fn handle(&self, _: Scheduled, at: Invocation) -> Result<Relayed, Failure> {
         let sweep = Sweep::begin(Product::Engine);
         let mut done = Relayed::default();
+        // What is due does not wait for the outbox, nor the outbox for what cannot be woken.
+        let woken = self.wake(sweep, &at, &mut done).await;
         self.send_outbox(sweep, at.now, &mut done).await?;
-        self.wake(sweep, DueKind::Effect, &at, &mut done).await?;
-        self.wake(sweep, DueKind::Unknown, &at, &mut done).await?;
-        Ok(done)
+        woken.map(|()| done)
     }
 }
 
 impl Relay {
+    fn reading(deps: Deps, most: usize) -> Self {
+        Self { deps, most, woken_until: Mutex::default() }
+    }
+
     async fn send_outbox(
         &self,
         sweep: Sweep,
         now: Timestamp,
         done: &mut Relayed,
     ) -> Result<(), Failure> {
+        let Deps { table, hops } = &self.deps;
         for shard in 0..DueKind::Outbox.shards() {
             let query = DueKind::Outbox.query(shard, now);
             let mut page = Page::first(PAGE);
             loop {
-                let slice = self.0.table.query(&query, &page).await?;
+                let slice = table.query(&query, &page).await?;
                 let keys: Vec<Key> = slice.items.into_iter().map(|entry| entry.key).collect();
                 // The index may be late: the rows themselves tell which messages still stand.
-                for item in self.0.table.get_many(&keys).await?.into_iter().flatten() {
+                for item in table.get_many(&keys).await?.into_iter().flatten() {
                     let sent = match (sweep.scope_of(&item.key), records::read::<Outgoing>(&item)) {
                         (Some(scope), Ok(row)) => {
-                            match Hop::parse(&row.record.hop).and_then(|h| self.0.hops.get(&h)) {
+                            match Hop::parse(&row.record.hop).and_then(|h| hops.get(&h)) {
                                 Some(sender) => {
-                                    row.record.send(&scope, &*self.0.table, sender).await.is_ok()
+                                    row.record.send(&scope, &**table, sender).await.is_ok()
                                 }
                                 None => false,
                             }
@@ -118,65 +136,7 @@ impl Relay {
         }
         Ok(())
     }
-
-    /// Sends a message for every effect of a kind that is due soon, fair among tenants by its group.
-    async fn wake(
-        &self,
-        sweep: Sweep,
-        kind: DueKind,
-        at: &Invocation,
-        done: &mut Relayed,
-    ) -> Result<(), Failure> {
-        let until = at.now.saturating_add(AHEAD).unwrap_or(at.now);
-        for shard in 0..kind.shards() {
-            let query = kind.query(shard, until);
-            let mut page = Page::first(PAGE);
-            loop {
-                let slice = self.0.table.query(&query, &page).await?;
-                let mut messages: BTreeMap<Hop, Vec<Message>> = BTreeMap::new();
-                for entry in &slice.items {
-                    let Some((scope, hop, effect)) = woken(sweep, entry) else {
-                        done.failed += 1;
-                        continue;
-                    };
-                    let due = entry
-                        .due
-                        .as_ref()
-                        .and_then(|d| d.sort.split('#').next()?.parse::<i64>().ok());
-                    let wait = due.unwrap_or(0).saturating_sub(at.now.as_millisecond()).max(0);
-                    // The messages of all hops that effects take say the same.
-                    let body = Envelope::seal(&scope, &at.trace, &Publish { effect })?;
-                    let group = scope.owner().to_string();
-                    let delay = Duration::from_millis(wait.unsigned_abs());
-                    messages.entry(hop).or_default().push(Message { body, group, delay });
-                }
-                for (hop, messages) in messages {
-                    let Some(sender) = self.0.hops.get(&hop) else { continue };
-                    done.effects += messages.len() as u64;
-                    sender.send(messages).await?;
-                }
-                match slice.next {
-                    Some(next) => page = Page::after(PAGE, Some(next)),
-                    None => break,
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
-/// Whose a due row is, which function looks at it, and which effect it belongs to. The row itself is not read: that is
-/// the function's matter, which claims it.
-fn woken(sweep: Sweep, row: &Item) -> Option<(Scope, Hop, EffectId)> {
-    let hop = match row.kind {
-        RecordKind::Effect => match effect::sort_of(row)? {
-            PostPlan::SORT => Hop::Publish,
-            Purchase::SORT => Hop::Footage,
-            _ => return None,
-        },
-        // A job whose own message was lost.
-        RecordKind::FootageJob => Hop::Footage,
-        _ => return None,
-    };
-    Some((sweep.scope_of(&row.key)?, hop, EffectId::parse(row.key.sk()).ok()?))
-}
+#[cfg(test)]
+mod tests;

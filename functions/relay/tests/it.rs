@@ -255,6 +255,101 @@ async fn n17_posts_due_within_three_minutes_are_woken_and_wait_in_the_queue_for_
 }
 
 #[tokio::test]
+async fn n17_a_post_is_woken_once_ahead_and_every_minute_once_it_is_due_and_not_claimed() {
+    let house = House::new();
+    assert_eq!(house.run().await, (0, 0, 0));
+    let post = house.approved(1, 1, secs(400)).await;
+    let mut woken = Vec::new();
+    for _ in 0..20 {
+        house.platform.advance(MINUTE);
+        woken.push(house.run().await.1);
+    }
+    // Due in the seventh minute; from the tenth on only every fifth, by the clock.
+    assert_eq!(woken, [0, 0, 0, 1, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]);
+    let letters = house.platform.letters::<Due>(Hop::Publish);
+    assert!(letters.iter().all(|(_, due)| due.effect == post.id));
+    publish(&house.platform).await;
+    assert_eq!(house.platform.publisher.published.all().len(), 1);
+    house.platform.advance(secs(300));
+    assert_eq!(house.run().await, (0, 0, 0));
+}
+
+#[tokio::test]
+async fn n17_a_tenant_with_many_posts_keeps_nobody_waiting_who_has_few() {
+    let house = House::new();
+    let template = house.post(1, 0, house.platform.now()).await;
+    let (many, few) = (scope(1), scope(2));
+    for number in 0..1_000_u32 {
+        let whose = if number % 100 == 0 { few } else { many };
+        let post = copy(&house, &template, &whose, number, secs(60));
+        house.platform.put(&whose, &post).await;
+    }
+    assert_eq!(house.run().await, (0, 1_000, 0));
+    let sent = house.platform.waiting(Hop::Publish);
+    assert_eq!(sent.len(), 1_000);
+    let first: Vec<usize> =
+        (0..1_000).filter(|at| sent[*at].group == few.owner().to_string()).collect();
+    let turns: Vec<usize> = (0..10).map(|turn| first[0] + turn * 2).collect();
+    assert_eq!(first, turns, "every second message until theirs are sent");
+    assert!(first[0] < 2);
+}
+
+#[tokio::test]
+async fn n17_runs_that_are_late_or_missed_or_begin_anew_make_no_post_late() {
+    // Pauses between runs, in seconds; the process begins anew before the third.
+    for pauses in [[60, 60, 60], [61, 118, 62], [90, 30, 119], [119, 1, 150], [170, 178, 60]] {
+        let mut house = House::new();
+        house.run().await;
+        let template = house.post(1, 0, house.platform.now()).await;
+        let begun = house.platform.now();
+        let mut posts = Vec::new();
+        for number in 0..=20 {
+            // Long before their time, so that nothing but the relay wakes them.
+            let post =
+                copy(&house, &template, &scope(1), number, secs(181 + i64::from(number) * 15));
+            house.platform.put(&scope(1), &post).await;
+            posts.push(post);
+        }
+        for (at, pause) in pauses.into_iter().chain([60; 6]).enumerate() {
+            for _ in 0..pause {
+                house.platform.advance(secs(1));
+                publish(&house.platform).await;
+            }
+            if at == 2 {
+                house = House::on(house.platform);
+            }
+            house.run().await;
+            publish(&house.platform).await;
+        }
+        for post in &posts {
+            let post = house.platform.load(&scope(1), post).await.unwrap();
+            let due = post.payload().send_at;
+            let claimed = post.moved_at(State::Sending).unwrap();
+            assert_eq!(claimed, due, "{pauses:?}: {} s after the begin", due.duration_since(begun));
+            assert_eq!((post.state(), post.attempt()), (State::Done, 1));
+        }
+    }
+}
+
+/// A post as this one is, of that number and after so long.
+fn copy(
+    house: &House,
+    like: &Effect<PostPlan>,
+    scope: &Scope,
+    number: u32,
+    wait: SignedDuration,
+) -> Effect<PostPlan> {
+    let now = house.platform.now();
+    let send_at = now.saturating_add(wait).unwrap();
+    let plan = PostPlan { send_at, ..like.payload().clone() };
+    let (id, digest) = (EffectId::derived(&["copy", &number.to_string()]), plan.digest());
+    let mut post = Effect::proposed(id, plan, "usr", now);
+    let person = people::caller(&people::approver(scope.owner().tenant()));
+    approval::approve(&mut post, Approver::of(&person).unwrap(), digest, now).unwrap();
+    post
+}
+
+#[tokio::test]
 async fn posts_without_an_outcome_are_woken_when_their_holders_time_or_their_wait_is_over() {
     let house = House::new();
     let scope = scope(1);
@@ -432,6 +527,9 @@ async fn n15_n17_late_indexes_lose_nothing_and_send_nothing_again() {
         for post in &posts {
             let post = house.platform.load(&scope(1), post).await.unwrap();
             assert_eq!((post.state(), post.attempt()), (State::Done, 1), "seed {seed}");
+            let claimed = post.moved_at(State::Sending).unwrap();
+            let late = claimed.duration_since(post.payload().send_at);
+            assert!(late <= MINUTE * 2, "seed {seed}: {late}");
             assert!(post.due(&scope(1)).is_none());
         }
         assert!(house.platform.publisher.looked_up.all().is_empty(), "seed {seed}");

@@ -35,6 +35,8 @@ pub const ALL: &[(&str, Make)] = &[
         Entry::event::<Batch<nexus_footage::BuyFootage>, dyn EnginePlatform>,
     ),
     (nexus_health::Health::NAME, Entry::event::<nexus_health::Health, dyn EnginePlatform>),
+    (nexus_refresh::Refresh::NAME, Entry::event::<nexus_refresh::Refresh, dyn EnginePlatform>),
+    (nexus_connect::Connect::NAME, Entry::http::<nexus_connect::Connect, dyn EnginePlatform>),
     (nexus_relay::Relay::NAME, Entry::event::<nexus_relay::Relay, dyn EnginePlatform>),
     (
         nexus_retention_sweep::RetentionSweep::NAME,

@@ -71,10 +71,11 @@ impl Outgoing {
         })
     }
 
-    /// Not before so long.
+    /// Not before so long, in whole seconds: a part of one counts as one, since what comes too early is let go.
     #[must_use]
     pub fn delayed(mut self, delay: Duration) -> Self {
-        self.delay_seconds = u32::try_from(delay.as_secs()).unwrap_or(u32::MAX);
+        let seconds = delay.as_secs().saturating_add(u64::from(delay.subsec_nanos() > 0));
+        self.delay_seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
         self
     }
 

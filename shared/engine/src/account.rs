@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::providers::Providers;
 use crate::publishing::Network;
+use crate::scheduling::{MOST_SLOTS, Slot};
 
 /// What is kept of an account: these five and nothing else (N2).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,6 +96,9 @@ pub struct Settings {
     pub cache_hours: u32,
     /// The tenant's time zone, an IANA name.
     pub time_zone: String,
+    /// When in a week the tenant likes to post, by the clocks of that zone; at most [`MOST_SLOTS`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub slots: Vec<Slot>,
     /// Which engine does what.
     pub providers: Providers,
 }
@@ -107,6 +111,7 @@ impl Default for Settings {
             brand_terms: Vec::new(),
             cache_hours: u32::try_from(CACHE_AGE.as_hours()).unwrap_or(24),
             time_zone: "UTC".into(),
+            slots: Vec::new(),
             providers: Providers::default(),
         }
     }
@@ -162,9 +167,52 @@ impl Settings {
         if jiff::tz::TimeZone::get(&self.time_zone).is_err() {
             refuse("time_zone", "write an IANA name such as `Europe/Madrid`");
         }
+        if self.slots.len() > MOST_SLOTS {
+            refuse("slots", &format!("at most {MOST_SLOTS} times of a week"));
+        }
+        if self.slots.iter().any(|slot| !slot.is_whole_minute()) {
+            refuse("slots", "write hours and minutes, such as `09:00`");
+        }
+        if self.slots.iter().enumerate().any(|(at, s)| self.slots.iter().take(at).any(|t| t == s)) {
+            refuse("slots", "name each time once");
+        }
         if problems.is_empty() {
             return Ok(());
         }
         Err(Failure::invalid("Some settings need another value.").with_fields(problems))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::time;
+
+    use super::*;
+    use crate::scheduling::Day;
+
+    #[test]
+    fn settings_that_were_written_before_there_were_slots_still_read() {
+        let mut row = serde_json::to_value(Settings::default()).unwrap();
+        assert!(row.as_object_mut().unwrap().remove("slots").is_none());
+        assert_eq!(serde_json::from_value::<Settings>(row).unwrap(), Settings::default());
+        let slots = vec![Slot { day: Day::Monday, at: time(9, 0, 0, 0) }];
+        let settings = Settings { slots, ..Settings::default() };
+        let row = serde_json::to_string(&settings).unwrap();
+        assert!(row.contains(r#""slots":[{"day":"monday","at":"09:00:00"}]"#), "{row}");
+        assert_eq!(serde_json::from_str::<Settings>(&row).unwrap(), settings);
+        let short: Slot = serde_json::from_str(r#"{"day":"monday","at":"09:00"}"#).unwrap();
+        assert_eq!(short, settings.slots[0]);
+    }
+
+    #[test]
+    fn slots_are_fifty_whole_minutes_each_once() {
+        let check = |slots: Vec<Slot>| Settings { slots, ..Settings::default() }.check();
+        let slot = |minute, second| Slot { day: Day::Friday, at: time(9, minute, second, 0) };
+        let fifty: Vec<Slot> = (0..50).map(|minute| slot(minute, 0)).collect();
+        assert!(check(fifty.clone()).is_ok());
+        let many = fifty.into_iter().chain([slot(50, 0)]).collect();
+        for wrong in [many, vec![slot(0, 0), slot(0, 0)], vec![slot(0, 1)]] {
+            assert_eq!(check(wrong).unwrap_err().fields()[0].field, "slots");
+        }
     }
 }

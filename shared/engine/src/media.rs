@@ -142,6 +142,9 @@ pub struct Media {
     pub renditions: Vec<RenditionBlob>,
     /// The draft that was begun from it.
     pub draft: Option<DraftId>,
+    /// Copies of that draft, oldest first: they go with the medium.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub copies: Vec<DraftId>,
 }
 
 impl Record for Media {
@@ -199,6 +202,7 @@ impl Media {
             preview: None,
             renditions: Vec::new(),
             draft: None,
+            copies: Vec::new(),
         }
     }
 

@@ -167,6 +167,18 @@ impl Outbound {
         self.call_billed(at, request, estimate, |answer| Ok(read(answer)?)).await
     }
 
+    /// Waits for something that the vendor is still at, where the context's time leaves room for the pause and for
+    /// `then` after it; says whether it did. Where it does not, nothing is waited for: it is asked later.
+    pub async fn wait(&self, at: &CallContext, pause: Duration, then: Duration) -> bool {
+        let left = at.until.duration_since(self.way.parts.ambient.now());
+        let left = Duration::try_from(left).unwrap_or(Duration::ZERO);
+        let is_time = pause.checked_add(then).is_some_and(|both| both <= left);
+        if is_time {
+            retry::wait(pause).await;
+        }
+        is_time
+    }
+
     /// As [`call`](Self::call), for a vendor that also counts what it did not do well: `read` tells the usage of an
     /// error, and the tenant's ledger has it.
     ///

@@ -18,6 +18,9 @@
 pub mod build;
 pub mod fakes;
 pub mod footage;
+pub mod login;
+#[cfg(feature = "vendors")]
+pub mod networks;
 pub mod people;
 mod platform;
 pub mod recording;

@@ -8,6 +8,7 @@ use nexus_core::records;
 use nexus_engine::account::{Settings, settings_key};
 use nexus_engine::providers::{CopyProvider, FootageProvider, Providers, SpeechProvider};
 use nexus_engine::publishing::Network;
+use nexus_engine::scheduling::Slot;
 use nexus_handler::http::{Json, Problem};
 use nexus_kernel::Language;
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,10 @@ pub(crate) struct SettingsBody {
     /// The tenant's time zone, an IANA name.
     #[schema(example = "Europe/Madrid")]
     time_zone: String,
+    /// When in a week posts like to go out, by the clocks of that zone: `{"day": "monday", "at": "09:00"}`.
+    #[schema(value_type = Vec<Object>, max_items = 50)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    slots: Vec<Slot>,
     /// Which engine does what.
     providers: ProvidersBody,
 }
@@ -97,23 +102,30 @@ impl Default for SettingsBody {
 
 impl From<SettingsBody> for Settings {
     fn from(body: SettingsBody) -> Self {
-        let SettingsBody { languages, networks, brand_terms, cache_hours, time_zone, providers } =
-            body;
+        let SettingsBody {
+            languages,
+            networks,
+            brand_terms,
+            cache_hours,
+            time_zone,
+            slots,
+            providers,
+        } = body;
         let (languages, networks) =
             (languages.into_iter().collect(), networks.into_iter().collect());
         let providers = providers.into();
-        Self { languages, networks, brand_terms, cache_hours, time_zone, providers }
+        Self { languages, networks, brand_terms, cache_hours, time_zone, slots, providers }
     }
 }
 
 impl From<Settings> for SettingsBody {
     fn from(settings: Settings) -> Self {
-        let Settings { languages, networks, brand_terms, cache_hours, time_zone, providers } =
+        let Settings { languages, networks, brand_terms, cache_hours, time_zone, slots, providers } =
             settings;
         let (languages, networks) =
             (languages.into_iter().collect(), networks.into_iter().collect());
         let providers = providers.into();
-        Self { languages, networks, brand_terms, cache_hours, time_zone, providers }
+        Self { languages, networks, brand_terms, cache_hours, time_zone, slots, providers }
     }
 }
 

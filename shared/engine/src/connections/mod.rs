@@ -5,6 +5,10 @@
 //! Which account it is at the network stands as a digest only, so that no account is connected twice and one that is
 //! connected anew is known again.
 //!
+//! What is due stands in the index of tokens to be refreshed, and the `refresh` function walks it: tokens that run out
+//! soon, endings that were begun and not carried to their end, and what somebody left who went to connect an account
+//! and did not come back.
+//!
 //! **Never here:** a network's shape, HTTP, a password.
 //!
 //! | deed | file |
@@ -13,12 +17,17 @@
 //! | a token for use; refreshing before it runs out; one refresher for each account | `tokens.rs` |
 //! | a person disconnects an account; the network says that its owner did | `ending.rs` |
 
+pub mod connecting;
+pub mod ending;
 mod login;
 mod record;
+pub mod scopes;
+mod surely;
 pub mod tokens;
 
 pub use login::{Ask, Granted, Login, LoginError};
 pub use record::{
-    Access, Connection, ConnectionId, ConnectionState, Quiet, connection_key, connections,
+    Access, Connection, ConnectionId, ConnectionState, MAX_CONNECTIONS, Quiet, Refreshing,
+    all_connections, connection_key, connections,
 };
 pub use tokens::{Accounts, NoAccess};

@@ -2,9 +2,9 @@
 
 use nexus_core::effect::ClaimId;
 use nexus_core::sweep::DueKind;
-use nexus_core::table::{Index, IndexEntry, Query};
-use nexus_core::vault::{BadSecretName, SecretName};
-use nexus_core::{Key, Record, RecordKind, Scope};
+use nexus_core::table::{Index, IndexEntry, Page, Query, StoreError};
+use nexus_core::vault::{BadSecretName, Generation, SecretName};
+use nexus_core::{Key, Record, RecordKind, Scope, Stored, Table, records};
 use nexus_kernel::{Digest, Language, Secret, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,9 @@ nexus_kernel::id!(
     ConnectionId,
     "con_"
 );
+
+/// The most accounts of a tenant, those that were disconnected among them: they are read at once.
+pub const MAX_CONNECTIONS: u32 = 100;
 
 /// Whether posts can go through a connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +55,12 @@ pub struct Refreshing {
     pub holder: ClaimId,
     /// After that they count as gone.
     pub until: Timestamp,
+    /// The generation of the tokens that they show to the network: where the vault has another, new ones are stored
+    /// already.
+    pub follows: Option<Generation>,
+    /// Somebody may have shown the same refresh token to the network before them, and nobody knows what came of it:
+    /// if it can be used once, it may be used up.
+    pub unsure: bool,
 }
 
 /// An account at a network.
@@ -79,7 +88,8 @@ pub struct Connection {
     pub outside: Option<Digest>,
     /// Until when its access token serves; `None` where the network sets no end.
     pub access_until: Option<Timestamp>,
-    /// When its tokens are due to be refreshed.
+    /// When its tokens are due to be refreshed; of an account that was disconnected, since when that is to be carried
+    /// to its end (posts called off, tokens deleted). `None` where nothing is due.
     pub refresh_at: Option<Timestamp>,
     /// Who is at that.
     pub refreshing: Option<Refreshing>,
@@ -95,8 +105,7 @@ impl Record for Connection {
     }
 
     fn due(&self, scope: &Scope) -> Option<IndexEntry> {
-        let is_connected = self.state == ConnectionState::Connected;
-        let at = self.refresh_at.filter(|_| is_connected)?;
+        let at = self.refresh_at?;
         Some(DueKind::Refresh.entry(scope, &self.id.to_string(), at))
     }
 }
@@ -117,7 +126,25 @@ impl Connection {
     /// # Errors
     /// Never: a network's name and an id are letters, digits and `_`.
     pub fn secret(&self, scope: &Scope) -> Result<SecretName, BadSecretName> {
-        SecretName::of(scope, format!("{}-{}", self.network.name(), self.id))
+        Self::secret_of(scope, self.network, self.id)
+    }
+
+    pub(super) fn secret_of(
+        scope: &Scope,
+        network: Network,
+        id: ConnectionId,
+    ) -> Result<SecretName, BadSecretName> {
+        SecretName::of(scope, format!("{}-{id}", network.name()))
+    }
+
+    /// Where the account is, as a person calls it: `TikTok`, or the server.
+    pub fn place(&self) -> String {
+        place(self.network, self.server.as_deref())
+    }
+
+    /// What the directory knows the account by, so that it is connected once among all tenants.
+    pub(crate) fn outside_id(&self) -> Option<String> {
+        self.outside.map(|digest| digest.to_hex())
     }
 
     /// Whether posts in this language go there.
@@ -129,6 +156,43 @@ impl Connection {
     pub fn is_connected(&self) -> bool {
         self.state == ConnectionState::Connected
     }
+}
+
+/// A network as a person calls it, or its server where there are several.
+pub(crate) fn place(network: Network, server: Option<&str>) -> String {
+    match (network, server) {
+        (_, Some(server)) => server.split("://").last().unwrap_or(server).to_owned(),
+        (Network::TikTok, None) => "TikTok".to_owned(),
+        (Network::X, None) => "X".to_owned(),
+        (Network::Mastodon, None) => "Mastodon".to_owned(),
+        (Network::Feed, None) => "the feed".to_owned(),
+    }
+}
+
+/// The digest by which an account is known again.
+pub(crate) fn outside_digest(
+    network: Network,
+    server: Option<&str>,
+    account: &Secret<String>,
+) -> Digest {
+    let parts = [network.name(), server.unwrap_or_default(), account.reveal()];
+    Digest::of_parts(parts.map(str::as_bytes))
+}
+
+/// The connections of a tenant, in the order in which they were made.
+///
+/// # Errors
+/// The store does not answer.
+pub async fn all_connections(
+    table: &dyn Table,
+    scope: &Scope,
+    now: Timestamp,
+) -> Result<Vec<Stored<Connection>>, StoreError> {
+    let page = Page::first(MAX_CONNECTIONS);
+    let mut found =
+        records::list::<Connection>(table, &connections(scope), &page, now).await?.records;
+    found.sort_by_key(|stored| (stored.record.created, stored.record.id));
+    Ok(found)
 }
 
 /// The right to act for one account, for one call or a few.

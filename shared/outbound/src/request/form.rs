@@ -2,6 +2,8 @@
 //!
 //! **Never here:** which field may be sent: the operation's list says that.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use nexus_kernel::{Digest, Secret};
 
@@ -34,8 +36,8 @@ impl PartialEq for Field {
 pub struct Part {
     /// Its name.
     pub name: &'static str,
-    /// Under which name a file is sent; `None` is no file.
-    pub file: Option<&'static str>,
+    /// Under which name a file is sent; `None` is no file. A server may keep the file under this name.
+    pub file: Option<Cow<'static, str>>,
     /// Its content type; `None` is plain text.
     pub content_type: Option<&'static str>,
     /// What it carries.
@@ -51,11 +53,11 @@ impl Part {
     /// A file.
     pub fn file(
         name: &'static str,
-        file: &'static str,
+        file: impl Into<Cow<'static, str>>,
         content_type: &'static str,
         bytes: Bytes,
     ) -> Self {
-        Self { name, file: Some(file), content_type: Some(content_type), bytes }
+        Self { name, file: Some(file.into()), content_type: Some(content_type), bytes }
     }
 }
 
@@ -78,14 +80,18 @@ pub(super) fn multipart(parts: &[Part]) -> Result<(String, Bytes), Misbuilt> {
     let mut body = Vec::with_capacity(parts.iter().map(|part| part.bytes.len() + 200).sum());
     for part in parts {
         let plain = |text: &str| !text.contains(['"', '\r', '\n', '\\']);
-        if ![Some(part.name), part.file, part.content_type].into_iter().flatten().all(plain) {
+        if ![Some(part.name), part.file.as_deref(), part.content_type]
+            .into_iter()
+            .flatten()
+            .all(plain)
+        {
             return Err(Misbuilt::Part { name: part.name });
         }
         body.extend_from_slice(format!("--{boundary}\r\n").as_bytes());
         body.extend_from_slice(
             format!("Content-Disposition: form-data; name=\"{}\"", part.name).as_bytes(),
         );
-        if let Some(file) = part.file {
+        if let Some(file) = &part.file {
             body.extend_from_slice(format!("; filename=\"{file}\"").as_bytes());
         }
         body.extend_from_slice(b"\r\n");

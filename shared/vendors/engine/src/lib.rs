@@ -8,10 +8,16 @@ pub mod elevenlabs;
 pub mod footage;
 pub mod gemini;
 pub mod luma;
+pub mod mastodon;
 pub mod runway;
 pub mod suite;
+pub mod tiktok;
 pub mod veo;
+pub mod x;
 
 mod failure;
+mod oauth;
+#[cfg(test)]
+mod posting;
 #[cfg(test)]
 mod wire;

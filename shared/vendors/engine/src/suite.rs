@@ -17,12 +17,22 @@ use nexus_outbound::{Outbound, Parts, SetupError, Transport, Vendor};
 use crate::elevenlabs::{self, ElevenLabs};
 use crate::gemini::{self, Gemini};
 use crate::luma::{self, Luma};
+use crate::mastodon::Mastodon;
 use crate::runway::{self, Runway};
+use crate::tiktok::{self, TikTok};
 use crate::veo::{self, Veo};
+use crate::x::{self, X};
 
-/// Every vendor of the Engine.
-pub static VENDORS: [&Vendor; 5] =
-    [&gemini::VENDOR, &elevenlabs::VENDOR, &veo::VENDOR, &runway::VENDOR, &luma::VENDOR];
+/// Every vendor of the Engine that has one address. Mastodon has none of its own: each account names its server.
+pub static VENDORS: [&Vendor; 7] = [
+    &gemini::VENDOR,
+    &elevenlabs::VENDOR,
+    &veo::VENDOR,
+    &runway::VENDOR,
+    &luma::VENDOR,
+    &tiktok::VENDOR,
+    &x::VENDOR,
+];
 
 /// The setting with the networks that may be reached though they are not public, a space between them: for a vendor's
 /// stand-in on loopback, or a proxy in the house.
@@ -39,6 +49,11 @@ pub fn is_setting(name: &str) -> bool {
         veo::MODEL_SETTING,
         runway::MODEL_SETTING,
         luma::MODEL_SETTING,
+        tiktok::CLIENT_KEY_SETTING,
+        tiktok::AUTHORIZE_BASE_SETTING,
+        tiktok::MEDIA_BASE_SETTING,
+        x::CLIENT_ID_SETTING,
+        x::AUTHORIZE_BASE_SETTING,
     ];
     own.contains(&name) || VENDORS.iter().any(|vendor| vendor.base_setting == name)
 }
@@ -53,6 +68,8 @@ pub struct Settings {
     veo_model: String,
     runway_model: String,
     luma_model: String,
+    tiktok: tiktok::Settings,
+    x: x::Settings,
 }
 
 /// The networks.
@@ -129,6 +146,15 @@ impl Settings {
             veo_model: or(veo::MODEL_SETTING, veo::DEFAULT_MODEL),
             runway_model: or(runway::MODEL_SETTING, runway::DEFAULT_MODEL),
             luma_model: or(luma::MODEL_SETTING, luma::DEFAULT_MODEL),
+            tiktok: tiktok::Settings {
+                client_key: or(tiktok::CLIENT_KEY_SETTING, ""),
+                authorize_base: set(tiktok::AUTHORIZE_BASE_SETTING).map(str::to_owned),
+                media_base: set(tiktok::MEDIA_BASE_SETTING).map(str::to_owned),
+            },
+            x: x::Settings {
+                client_id: or(x::CLIENT_ID_SETTING, ""),
+                authorize_base: set(x::AUTHORIZE_BASE_SETTING).map(str::to_owned),
+            },
         };
         for known in [
             veo::models::Model::named(&read.veo_model).err(),
@@ -171,12 +197,21 @@ impl Settings {
         Ok(ElevenLabs::new(outbound, self.elevenlabs.clone())?)
     }
 
-    /// Everybody who connects accounts at networks and carries posts there.
+    /// Everybody who connects accounts at networks and carries posts there. `tokens` is where tenants' secrets are: a
+    /// Mastodon server's application is one of them.
     ///
     /// # Errors
     /// The way to one of them cannot be set up.
-    pub fn networks(&self, _parts: &Parts, _tokens: &Arc<dyn Vault>) -> Result<Networks, NoWay> {
-        Ok(Networks::default())
+    pub fn networks(&self, parts: &Parts, tokens: &Arc<dyn Vault>) -> Result<Networks, NoWay> {
+        let base = |vendor| self.base(vendor);
+        let tiktok =
+            TikTok::new(parts.clone(), base(&tiktok::VENDOR), self.tiktok.clone()).map(Arc::new)?;
+        let x = X::new(parts.clone(), base(&x::VENDOR), self.x.clone()).map(Arc::new)?;
+        let mastodon = Arc::new(Mastodon::new(parts.clone(), Arc::clone(tokens)));
+        Ok(Networks {
+            logins: vec![Arc::clone(&tiktok) as _, Arc::clone(&x) as _, Arc::clone(&mastodon) as _],
+            publishers: vec![tiktok, x, mastodon],
+        })
     }
 
     /// Everybody who makes footage.
