@@ -17,7 +17,7 @@ use nexus_core::{
 };
 use nexus_engine::blob_names::BlobName;
 use nexus_engine::editing::{self, Edit, WordsEdit};
-use nexus_engine::publishing::{Ground, PostPlan, propose};
+use nexus_engine::publishing::{Decision, Ground, PostPlan, propose};
 use nexus_engine::scheduling::{self, When, plan_times, warnings};
 use nexus_engine::{
     Desk, Draft, EnginePlatform, Hop, Media, Stage, approving, cancelling, duplicating, removal,
@@ -81,17 +81,10 @@ impl Shop {
     /// The draft's posts, approved for then: English and Spanish.
     async fn approved(&self, at: Timestamp) -> Vec<Effect<PostPlan>> {
         let seen = propose(&self.draft().await, &Ground::default()).digest;
-        let (desk, publish, none) = (self.desk(), self.sender(Hop::Publish), BTreeMap::new());
-        let approved = approving::approve(
-            &desk,
-            self.draft.id,
-            self.approver(),
-            seen,
-            Some(at),
-            &none,
-            &publish,
-        );
-        approved.await.unwrap()
+        let (desk, publish) = (self.desk(), self.sender(Hop::Publish));
+        let decision = Decision { at: Some(at), ..Decision::at_once(seen) };
+        let (draft, approver) = (self.draft.id, self.approver());
+        approving::approve(&desk, draft, approver, &decision, None, &publish).await.unwrap()
     }
 
     async fn reschedule(
@@ -458,10 +451,10 @@ async fn a_copy_waits_for_approval_with_the_same_words_and_films_of_its_own() {
     }
     // Approved, it makes posts of its own.
     let seen = propose(&copy, &Ground::default()).digest;
-    let (desk, publish, none) = (shop.desk(), shop.sender(Hop::Publish), BTreeMap::new());
-    let at = Some(shop.later(HOUR));
+    let (desk, publish) = (shop.desk(), shop.sender(Hop::Publish));
+    let decision = Decision { at: Some(shop.later(HOUR)), ..Decision::at_once(seen) };
     let posts =
-        approving::approve(&desk, copy.id, shop.approver(), seen, at, &none, &publish).await;
+        approving::approve(&desk, copy.id, shop.approver(), &decision, None, &publish).await;
     assert_eq!(posts.unwrap().len(), 2);
     assert_eq!(shop.effects().await, 4);
 }
@@ -489,10 +482,10 @@ async fn n53_who_removes_a_medium_removes_the_copies_of_its_draft_with_their_fil
     let first = duplicating::duplicate(&desk, blobs, shop.draft.id).await.unwrap();
     let second = duplicating::duplicate(&desk, blobs, first.id).await.unwrap();
     let post = shop.approved(shop.later(HOUR)).await.swap_remove(0);
-    let (publish, none) = (shop.sender(Hop::Publish), BTreeMap::new());
+    let publish = shop.sender(Hop::Publish);
     let seen = propose(&second, &Ground::default()).digest;
-    let at = Some(shop.later(HOUR));
-    let posts = approving::approve(&desk, second.id, shop.approver(), seen, at, &none, &publish);
+    let decision = Decision { at: Some(shop.later(HOUR)), ..Decision::at_once(seen) };
+    let posts = approving::approve(&desk, second.id, shop.approver(), &decision, None, &publish);
     let posts = posts.await.unwrap();
 
     let (other_medium, other) =

@@ -1,9 +1,9 @@
 //! What the tests of networks stand on: posts that a person approved, claimed as `publish` claims them.
 
 use jiff::SignedDuration;
+use nexus_core::Scope;
 use nexus_core::approval::{self, Approved, Approver, Redeemed, Unsure};
 use nexus_core::effect::{Effect, EffectId, Payload as _};
-use nexus_core::{BlobKey, Scope};
 use nexus_engine::DraftId;
 use nexus_engine::connections::ConnectionId;
 use nexus_engine::publishing::{Choices, Network, PlannedMedia, PostPlan};
@@ -33,8 +33,9 @@ pub(crate) fn plan(
         account: "Ada's shop".to_owned(),
         connection: Some(ConnectionId::derived(&["account"])),
         text: text.to_owned(),
+        link: None,
         media: Some(PlannedMedia {
-            blob: BlobKey::stored(format!("made/{}/film.mp4", scope().owner())),
+            blob: scope().blob("made", "film.mp4"),
             digest: Digest::of(video),
             content_type: "video/mp4".to_owned(),
             size: video.len() as u64,

@@ -192,6 +192,7 @@ impl Stage {
             network: Network::Mastodon,
             account: "Luna".to_owned(),
             connection: Some(ConnectionId::derived(&["account"])),
+            link: None,
             text: text.to_owned(),
             media: Some(PlannedMedia {
                 blob: BlobKey::stored("made/shown"),
