@@ -146,6 +146,7 @@ mod tests {
             network,
             account: network.name().into(),
             connection: None,
+            link: None,
             text: text.into(),
             media: None,
             made_by_ai: false,
