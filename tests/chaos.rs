@@ -40,13 +40,12 @@ fn lane(number: u64) {
     let mut sent_again = 0;
     for seed in seeds.into_iter().filter(|seed| seed % LANES == number) {
         let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
+            .enable_all()
             .start_paused(true)
             .build()
             .unwrap();
-        let lived = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            runtime.block_on(live(seed))
-        }));
+        let lived =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runtime.block_on(live(seed))));
         match lived {
             Ok(attempts) => sent_again += attempts,
             Err(cause) => {

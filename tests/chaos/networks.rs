@@ -32,6 +32,8 @@ impl Transport for Wire {
             for (name, value) in &request.headers {
                 asked = asked.header(name, value);
             }
+            // What a connection adds by itself.
+            let asked = asked.header(http::header::CONTENT_LENGTH, request.body.len());
             let asked = asked.body(request.body).map_err(|e| not_sent(&e.to_string()))?;
             let answered = if request.url.starts_with(&self.x.base()) {
                 self.x.hear(asked).await

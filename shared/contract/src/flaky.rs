@@ -79,6 +79,19 @@ impl Faults {
         self.lock().sort = Sort::Script(VecDeque::new());
     }
 
+    /// From now on the process dies in its n-th call (from 0), as [`crash`](Self::crash) has it.
+    pub fn crash_in(&self, calls: usize, how: Fault) {
+        let mut plan = self.lock();
+        plan.sort = Sort::Crash { at: plan.calls.saturating_add(calls), how };
+    }
+
+    /// From now on one call in so many goes wrong, as [`seeded`](Self::seeded) has it.
+    pub fn go_wrong(&self, seed: u64, one_in: u8) {
+        let other = Self::seeded(seed, one_in);
+        let sort = std::mem::replace(&mut other.lock().sort, Sort::Script(VecDeque::new()));
+        self.lock().sort = sort;
+    }
+
     /// How many calls there were.
     pub fn calls(&self) -> usize {
         self.lock().calls

@@ -59,14 +59,16 @@ pub struct MemoryPlatform {
     pub elevenlabs: Arc<FakeSpeech>,
     /// Who carries posts to the feed.
     pub publisher: Arc<FakePublisher>,
-    /// Who carries posts to other networks.
-    pub networks: Vec<Arc<dyn Publisher>>,
+    /// Who carries posts to networks, where it is not the feed's publisher alone.
+    networks: Option<Vec<Arc<dyn Publisher>>>,
     /// Who connects accounts there.
     pub logins: Vec<Arc<dyn Login>>,
     /// The vault.
     pub vault: MemoryVault,
     /// Who makes footage.
     pub footage_maker: Arc<FakeFootageMaker>,
+    /// The vault that functions get.
+    handed_vault: Arc<dyn Vault>,
     /// What functions get.
     handed: (Arc<dyn Table>, Arc<dyn Blobs>, Arc<dyn Queues>),
 }
@@ -108,8 +110,9 @@ impl MemoryPlatform {
             speech: Arc::default(),
             elevenlabs: Arc::new(FakeSpeech::paid("elevenlabs")),
             publisher: Arc::new(FakePublisher::to(Network::Feed)),
-            networks: Vec::new(),
+            networks: None,
             logins: Vec::new(),
+            handed_vault: Arc::new(vault.clone()),
             vault,
             footage_maker: Arc::new(FakeFootageMaker::named("runway")),
             clock,
@@ -135,6 +138,18 @@ impl MemoryPlatform {
     pub fn with_queues(mut self, wrap: impl FnOnce(Arc<dyn Queues>) -> Arc<dyn Queues>) -> Self {
         self.handed.2 = wrap(self.handed.2);
         self
+    }
+
+    /// The same platform, whose functions get another vault: one that fails.
+    #[must_use]
+    pub fn with_vault(self, vault: Arc<dyn Vault>) -> Self {
+        Self { handed_vault: vault, ..self }
+    }
+
+    /// The same platform, with these networks and no other.
+    #[must_use]
+    pub fn with_publishers(self, publishers: Vec<Arc<dyn Publisher>>) -> Self {
+        Self { networks: Some(publishers), ..self }
     }
 
     /// The settings that every function finds: where the queues are.
@@ -305,7 +320,7 @@ impl EnginePlatform for MemoryPlatform {
     }
 
     fn vault(&self, _: Access) -> Arc<dyn Vault> {
-        Arc::new(self.vault.clone())
+        Arc::clone(&self.handed_vault)
     }
 
     fn logins(&self) -> Vec<Arc<dyn Login>> {
@@ -313,9 +328,7 @@ impl EnginePlatform for MemoryPlatform {
     }
 
     fn publishers(&self) -> Vec<Arc<dyn Publisher>> {
-        let mut publishers: Vec<Arc<dyn Publisher>> = vec![Arc::clone(&self.publisher) as _];
-        publishers.extend(self.networks.iter().cloned());
-        publishers
+        self.networks.clone().unwrap_or_else(|| vec![Arc::clone(&self.publisher) as _])
     }
 
     fn footage_makers(&self) -> Vec<Arc<dyn FootageMaker>> {

@@ -194,6 +194,16 @@ impl TikTok {
         settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
+    /// Answers a request without a socket, for a test whose clock stands still; nothing where the connection would end.
+    pub async fn hear(
+        &self,
+        request: axum::http::Request<Bytes>,
+    ) -> Option<axum::http::Response<Bytes>> {
+        let answered = answer(Arc::clone(&self.house), request.map(Body::from)).await.ok()?;
+        let (head, body) = answered.into_parts();
+        Some(axum::http::Response::from_parts(head, to_bytes(body, MOST).await.ok()?))
+    }
+
     /// How it stands and behaves; whatever is changed holds from the next call on.
     pub fn change(&self, change: impl FnOnce(&mut Rules)) {
         change(&mut lock(&self.house.state).rules);
