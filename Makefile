@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.tools:$(PATH)
 PHOTO ?= events/photos/coffee.png
 DATA ?= data
 
-.PHONY: help setup run test lint aws-local aws-contract package layer deploy bench clean-data
+.PHONY: help setup run test chaos lint aws-local aws-contract package layer deploy bench clean-data
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,7 +22,11 @@ test: ## set up and pass all tests
 	cargo test --workspace --no-fail-fast
 	@BUILT_WITH=--workspace infra/aws/check/contract.sh
 	@BUILT_WITH=--workspace shared/vendors/check/prism.sh
+	@BUILT_WITH=--workspace shared/vendors/check/snac.sh
 	@infra/aws/lint/lint.sh quick
+
+chaos: ## posts through crashes: as many seeds as `SEEDS=n` says, or `SEED=n` alone
+	cargo test -p nexus-tests --test chaos -- --nocapture
 
 aws-local: ## deploy the template into an emulator of AWS on loopback, push the photo through, compare with the host
 	@infra/local/setup.sh test

@@ -229,8 +229,8 @@ fn too_much_and_too_little_are_both_told() {
     );
     assert_eq!(
         change(
-            "Action: [s3:GetObject], Resource",
-            "Action: [s3:GetObject, s3:PutObject], Resource"
+            r#"Action: [s3:GetObject], Resource: !Sub "${MediaBucket.Arn}/media/"#,
+            r#"Action: [s3:GetObject, s3:PutObject], Resource: !Sub "${MediaBucket.Arn}/media/"#
         ),
         ["TagFunction may and need not: s3:PutObject on MediaBucket.Arn/media/*"]
     );

@@ -64,7 +64,8 @@ impl<P: EnginePlatform + ?Sized> Wire<P> for Publish {
 
 impl QueueFunction for Publish {
     const NAME: &'static str = "publish";
-    const CONCURRENCY: usize = 4;
+    /// A whole batch at once: a post mostly waits for its network.
+    const CONCURRENCY: usize = 10;
     type Deps = Deps;
     type Letter = Enveloped<Due>;
 

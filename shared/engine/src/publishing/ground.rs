@@ -6,12 +6,9 @@ use nexus_kernel::{Failure, Timestamp};
 
 use crate::account::{Settings, settings_key};
 use crate::catalogue::{CatalogueProduct, product_key};
-use crate::connections::{Connection, connections};
+use crate::connections::{Connection, MAX_CONNECTIONS, connections};
 use crate::draft::Draft;
 use crate::media::{Media, NamedBlob, media_key};
-
-/// The most connections of a tenant: they are read at once.
-pub(crate) const MAX_CONNECTIONS: u32 = 100;
 
 /// What decides which posts a draft becomes: how the tenant wants things done, where it has accounts, and the picture
 /// for a post without a video.
