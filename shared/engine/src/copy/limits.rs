@@ -199,7 +199,7 @@ mod tests {
     fn n26_a_caption_is_needed_for_each_wanted_network_only() {
         let mut copy = words();
         copy.captions = BTreeMap::from([(Network::Feed, "Hi.".into()), (Network::X, " \n".into())]);
-        assert_eq!(problems(&copy), ["captions.tiktok", "captions.x"]);
+        assert_eq!(problems(&copy), ["captions.tiktok", "captions.x", "captions.mastodon"]);
         check(&copy, &[Network::Feed]).unwrap();
     }
 
