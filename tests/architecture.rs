@@ -261,7 +261,6 @@ fn n4_uploaded_media_is_read_by_the_content_line_alone() {
     }
     // What makes and schedules content (`footage` and `publish`: of the one rendition that a person approved), what a
     // person asks of their own media, and what forgets them.
-    let line =
-        ["animate", "engine-api", "footage", "ingest", "publish", "retention-sweep", "tag"];
+    let line = ["animate", "engine-api", "footage", "ingest", "publish", "retention-sweep", "tag"];
     assert_eq!(readers.iter().map(String::as_str).collect::<Vec<_>>(), line);
 }

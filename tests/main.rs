@@ -6,6 +6,7 @@ mod architecture;
 mod command_line;
 mod journeys;
 mod kill;
+mod networks;
 mod promises;
 mod sources;
 mod stage;

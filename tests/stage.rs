@@ -23,7 +23,7 @@ use crate::sources;
 pub(crate) struct Stage {
     pub(crate) host: Arc<Host>,
     pub(crate) clock: ManualClock,
-    _folder: Option<tempfile::TempDir>,
+    folder: Option<tempfile::TempDir>,
 }
 
 /// An answer of the API.
@@ -32,6 +32,8 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Value,
+    /// The body as it came.
+    pub(crate) text: String,
 }
 
 /// Where the engines are looked for, as `make test` has it.
@@ -74,11 +76,25 @@ impl Stage {
         settings: &[(&str, &str)],
         change: impl FnOnce(&mut Engines),
     ) -> Self {
+        Self::by_clock(ManualClock::at(Self::start()), keys, settings, change).await
+    }
+
+    /// Nine in the morning.
+    pub(crate) fn start() -> Timestamp {
+        "2027-03-01T09:00:00Z".parse().unwrap()
+    }
+
+    /// The same on a clock that others go by, too.
+    pub(crate) async fn by_clock(
+        clock: ManualClock,
+        keys: &[(&str, &str)],
+        settings: &[(&str, &str)],
+        change: impl FnOnce(&mut Engines),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut engines = Engines::locate(&places()).await;
         assert!(engines.ffmpeg.is_some(), "ffmpeg is missing: run `make setup`");
         change(&mut engines);
-        let clock = ManualClock::at("2027-03-01T09:00:00Z".parse().unwrap());
         if !keys.is_empty() {
             let ambient = Ambient::seeded(Arc::new(clock.clone()), 5);
             let vault = nexus_local::keys::vault(folder.path(), &ambient).unwrap();
@@ -88,7 +104,7 @@ impl Stage {
             }
         }
         let mut stage = Self::on(folder.path(), clock, engines, settings).await;
-        stage._folder = Some(folder);
+        stage.folder = Some(folder);
         stage
     }
 
@@ -110,7 +126,12 @@ impl Stage {
             base: "http://127.0.0.1:8080".to_owned(),
         };
         let host = Arc::new(Host::open(options).await.unwrap());
-        Self { host, clock, _folder: None }
+        Self { host, clock, folder: None }
+    }
+
+    /// Where everything stands that the host keeps; nothing where the test brought the directory.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        self.folder.as_ref().map(|folder| folder.path())
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -219,7 +240,8 @@ pub(crate) async fn answer(router: axum::Router, request: Request<Body>) -> Answ
     let (status, headers) = (response.status(), response.headers().clone());
     let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
     let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-    Answer { status, headers, body }
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    Answer { status, headers, body, text }
 }
 
 pub(crate) async fn answer_of_house(host: &Arc<Host>, request: Request<Body>) -> Answer {

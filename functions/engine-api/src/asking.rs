@@ -12,7 +12,7 @@ use nexus_engine::catalogue::ProductId;
 use nexus_engine::{Desk, DraftId, MediaId};
 use nexus_handler::Invocation;
 use nexus_handler::http::{Problem, caller, idempotency::OnceIds};
-use nexus_kernel::{Failure, Ids, Timestamp};
+use nexus_kernel::{Ambient, Failure, Ids, Timestamp};
 
 use crate::Deps;
 
@@ -36,6 +36,11 @@ impl Asking {
 
     pub(crate) fn ids(&self) -> &dyn Ids {
         &*self.ids
+    }
+
+    /// Time, and ids that are the same ones again, should the request run twice.
+    pub(crate) fn ambient(&self, deps: &Deps) -> Ambient {
+        Ambient { ids: Arc::clone(&self.ids), ..deps.ambient.clone() }
     }
 
     /// What a call that may leave the house is given.

@@ -10,6 +10,7 @@ mod asking;
 mod files;
 mod pages;
 mod routes;
+mod times;
 mod words;
 
 use std::sync::Arc;

@@ -4,8 +4,11 @@ use nexus_core::effect::State;
 use nexus_engine::Stage;
 use nexus_engine::providers::{CopyProvider, FootageProvider, SpeechProvider};
 use nexus_engine::publishing::Network;
+use nexus_engine::scheduling::Day;
 use nexus_kernel::Language;
-use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, Type};
+use utoipa::openapi::schema::{
+    Array, ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, Schema, Type,
+};
 
 fn one_of<T: serde::Serialize>(words: impl IntoIterator<Item = T>) -> Object {
     let words: Vec<_> = words.into_iter().filter_map(|w| serde_json::to_value(w).ok()).collect();
@@ -40,6 +43,27 @@ pub(crate) fn post_state() -> Object {
     one_of(State::ALL)
 }
 
+pub(crate) fn day() -> Object {
+    one_of(Day::ALL)
+}
+
+pub(crate) fn days() -> Array {
+    ArrayBuilder::new().items(day()).min_items(Some(1)).unique_items(true).build()
+}
+
+/// `{"day": 31}`, or `"last"`.
+pub(crate) fn day_of_month() -> Schema {
+    let number = ObjectBuilder::new().schema_type(Type::Integer);
+    let number = number.minimum(Some(1)).maximum(Some(31)).build();
+    let day = ObjectBuilder::new().property("day", number).required("day");
+    OneOfBuilder::new().item(day).item(one_of(["last"])).build().into()
+}
+
+pub(crate) fn notice_code() -> Object {
+    use nexus_engine::notices::NoticeCode::{ReconnectNeeded, RemoveThereToo, RevokedOutside};
+    one_of([ReconnectNeeded, RevokedOutside, RemoveThereToo])
+}
+
 pub(crate) fn verdict() -> Object {
     use nexus_engine::reviewing::Verdict::{Change, Fine, Remark};
     one_of([Fine, Change, Remark])
@@ -56,6 +80,12 @@ pub(crate) fn privacies() -> Array {
 pub(crate) fn privacy() -> Object {
     use nexus_engine::publishing::Privacy::{Everyone, Followers, Friends, OnlyMe};
     one_of([Everyone, Followers, Friends, OnlyMe])
+}
+
+/// A field that says `null` where nothing was chosen.
+pub(crate) fn privacy_if_any() -> Schema {
+    let null = ObjectBuilder::new().schema_type(Type::Null);
+    OneOfBuilder::new().item(null).item(privacy()).build().into()
 }
 
 pub(crate) fn upload_type() -> Object {

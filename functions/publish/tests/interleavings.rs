@@ -112,7 +112,7 @@ impl House {
                 let shown = if *seen_long_ago { &like } else { &now };
                 let seen = propose(shown, &Ground::default()).digest;
                 let at = ambient.now().saturating_add(SignedDuration::from_mins(*in_minutes));
-                let decision = Decision { seen, at: Some(at.unwrap()), choices: BTreeMap::new() };
+                let decision = Decision { at: Some(at.unwrap()), ..Decision::at_once(seen) };
                 let desk = desk(&platform, &person, &scope, &ambient);
                 let approver = Approver::of(&person).unwrap();
                 let publish = self.sender("publish");

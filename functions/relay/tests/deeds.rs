@@ -394,7 +394,7 @@ async fn n15_n17_every_occurrence_is_approved_on_its_own_and_a_no_withdraws_them
 
     shop.pass(11).await;
     assert_eq!(shop.sent().len(), 2, "the first of both languages");
-    // The draft was sent, so it is edited no more; what is to come can be called off one by one.
+    // What is to come can be called off one by one.
     cancelling::cancel(&shop.desk(), others[0].id).await.unwrap();
     shop.platform.advance(HOUR * 23 + MINUTE * 55);
     shop.pass(10).await;

@@ -147,7 +147,7 @@ fn check(language: Language, copy: &Copy, networks: &[Network]) -> Vec<FieldProb
 /// nothing.
 ///
 /// # Errors
-/// As [`apply`]; there is no such draft; one of its posts is being sent or was sent.
+/// As [`apply`]; there is no such draft; one of its posts is being sent, or may have been.
 pub async fn edit(
     desk: &Desk<'_>,
     id: DraftId,
@@ -189,7 +189,8 @@ pub async fn edit(
 /// again. Saying no twice is one no.
 ///
 /// # Errors
-/// There is no such draft; a step of the line is at it; one of its posts is being sent or was sent; the reason is too long.
+/// There is no such draft; a step of the line is at it; one of its posts is being sent, or may have been; the reason is
+/// too long.
 pub async fn reject(desk: &Desk<'_>, id: DraftId, reason: Option<&str>) -> Result<Draft, Failure> {
     let Desk { table, scope, .. } = *desk;
     let reason = reason.map(str::trim).filter(|r| !r.is_empty());

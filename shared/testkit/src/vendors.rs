@@ -23,17 +23,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::to_bytes;
 use axum::extract::{FromRequest, OriginalUri, Request};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tower::ServiceExt as _;
 
 use crate::fakes::{Calls, lock};
+use crate::networks;
 
 /// The key by which every vendor here knows the house.
 pub const KEY: &str = "key-of-the-house";
@@ -240,20 +240,15 @@ impl House {
             Some(Failure::Refused) => return (manner.says)(operation, &No::Refused),
             Some(Failure::Dropped | Failure::CutOff) | None => {}
         }
-        let mut response = match deed(&came) {
+        let response = match deed(&came) {
             Ok(response) => response,
             Err(no) => return self.refuse(manner, operation, &came, &no),
         };
         match failure {
-            Some(Failure::Dropped) => {
-                response.extensions_mut().insert(HangUp);
-            }
-            Some(Failure::CutOff) => {
-                response.extensions_mut().insert(CutShort);
-            }
-            _ => {}
+            Some(Failure::Dropped) => networks::hang_up(),
+            Some(Failure::CutOff) => networks::cut_short(response),
+            _ => response,
         }
-        response
     }
 
     fn refuse(&self, manner: &Manner, operation: Operation, came: &Came, no: &No) -> Response {
@@ -414,60 +409,21 @@ fn routes(house: Shared) -> Router {
         .with_state(house)
 }
 
-/// The connection ends here.
-#[derive(Clone)]
-struct HangUp;
-
-/// The answer ends in its middle.
-#[derive(Clone)]
-struct CutShort;
-
-/// Says to the server that there is no answer; it closes the connection then.
-#[derive(Debug)]
-struct HungUp;
-
-impl fmt::Display for HungUp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("hung up, as the test wished")
-    }
-}
-
-impl std::error::Error for HungUp {}
-
 async fn serve(listener: TcpListener, house: Shared) {
     let router = routes(Arc::clone(&house));
-    let mut connections = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
+    let connected = || {
         house.connections.fetch_add(1, Ordering::Relaxed);
-        connections.spawn(converse(stream, router.clone()));
-    }
-}
-
-async fn converse(stream: TcpStream, router: Router) {
-    let service = hyper::service::service_fn(move |request| answer(router.clone(), request));
-    let connection = hyper::server::conn::http1::Builder::new();
-    // How a connection ends is the client's matter.
-    connection.serve_connection(TokioIo::new(stream), service).await.ok();
-}
-
-async fn answer(
-    router: Router,
-    request: hyper::Request<hyper::body::Incoming>,
-) -> Result<Response, HungUp> {
-    let response = match router.oneshot(request.map(Body::new)).await {
-        Ok(response) => response,
-        Err(never) => match never {},
     };
-    if response.extensions().get::<HangUp>().is_some() {
-        return Err(HungUp);
-    }
-    if response.extensions().get::<CutShort>().is_none() {
-        return Ok(response);
-    }
-    let (mut head, body) = response.into_parts();
-    let whole = to_bytes(body, MOST).await.map_err(|_| HungUp)?;
-    head.headers.remove(header::CONTENT_LENGTH);
-    Ok(Response::from_parts(head, Body::from(whole.slice(..whole.len() / 2))))
+    let answer = move |request| {
+        let router = router.clone();
+        async move {
+            match router.oneshot(request).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            }
+        }
+    };
+    networks::serve(listener, connected, answer).await;
 }
 
 /// A JSON answer.
@@ -511,6 +467,7 @@ fn google(no: &No) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
     use axum::http::Method;
     use serde_json::json;
 

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
 use nexus_engine::connections::connecting::{self, Begun, Wish};
 use nexus_engine::publishing::Network;
+use nexus_handler::http::idempotency::KeptByNobody;
 use nexus_handler::http::{Json, Problem};
 use nexus_kernel::{Language, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -45,6 +47,9 @@ pub(crate) struct BegunView {
     until: Timestamp,
 }
 
+/// The address holds the state, which is kept nowhere in the clear.
+type Told = (Extension<KeptByNobody>, Json<BegunView>);
+
 impl From<Begun> for BegunView {
     fn from(Begun { address, until }: Begun) -> Self {
         Self { address, until }
@@ -63,13 +68,13 @@ pub(crate) async fn begin(
     State(deps): State<Arc<Deps>>,
     asking: Asking,
     Json(body): Json<ConnectBody>,
-) -> Result<Json<BegunView>, Problem> {
+) -> Result<Told, Problem> {
     asking.decides()?;
     let ConnectBody { network, server, label, languages } = body;
     let wish = Wish { network, server, label, languages };
     let (accounts, desk) = (&deps.accounts, asking.desk(&deps));
     let begun = connecting::begin(accounts, &desk, &asking.call(), wish, &deps.callback).await?;
-    Ok(Json(begun.into()))
+    Ok((Extension(KeptByNobody), Json(begun.into())))
 }
 
 /// Begin to connect an account again
@@ -84,10 +89,10 @@ pub(crate) async fn begin_again(
     State(deps): State<Arc<Deps>>,
     asking: Asking,
     Named(id): Named,
-) -> Result<Json<BegunView>, Problem> {
+) -> Result<Told, Problem> {
     asking.decides()?;
     let (accounts, desk) = (&deps.accounts, asking.desk(&deps));
     let begun =
         connecting::begin_again(accounts, &desk, &asking.call(), id, &deps.callback).await?;
-    Ok(Json(begun.into()))
+    Ok((Extension(KeptByNobody), Json(begun.into())))
 }

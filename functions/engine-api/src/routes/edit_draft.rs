@@ -73,7 +73,8 @@ impl TryFrom<EditBody> for Edit {
 
 /// Edit a draft's words
 ///
-/// An approval of it is void then, and its posts that were not sent are called off.
+/// An approval of it is void then, and its posts that were not sent are called off. What was sent stays, as a post of
+/// the earlier revision; while a post is being sent, or may have been, 409 says so.
 #[utoipa::path(
     patch, path = "/v1/drafts/{id}", operation_id = "edit_draft", tag = "drafts",
     params(("id" = String, Path)),

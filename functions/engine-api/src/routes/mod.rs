@@ -2,12 +2,16 @@
 
 mod account;
 mod approve_draft;
+mod draft_times;
 mod drafts;
+mod duplicate_draft;
 mod edit_draft;
 mod egress;
 mod footage;
 mod media;
+mod notices;
 mod openapi;
+mod post_again;
 mod posts;
 mod preflight;
 mod products;
@@ -22,6 +26,7 @@ use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub(crate) use self::drafts::NoteView;
 use crate::Deps;
 
 /// All of them, with their description.
@@ -39,11 +44,17 @@ pub(crate) fn all() -> OpenApiRouter<Arc<Deps>> {
         .routes(routes!(reviews::list, reviews::invite))
         .routes(routes!(reviews::end))
         .routes(routes!(preflight::read))
+        .routes(routes!(draft_times::plan))
         .routes(routes!(approve_draft::approve))
         .routes(routes!(reject_draft::reject))
+        .routes(routes!(duplicate_draft::duplicate))
         .routes(routes!(posts::list))
         .routes(routes!(posts::read))
         .routes(routes!(posts::cancel))
+        .routes(routes!(post_again::plan))
+        .routes(routes!(post_again::reschedule))
+        .routes(routes!(post_again::retry))
+        .routes(routes!(notices::list))
         .routes(routes!(questions::list))
         .routes(routes!(questions::answer))
         .routes(routes!(footage::ask))

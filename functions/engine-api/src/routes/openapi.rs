@@ -83,6 +83,7 @@ pub(super) fn about() -> OpenApi {
             tag("media", "What the tenant uploads."),
             tag("drafts", "Content on its way to an approval."),
             tag("posts", "What was approved, and what became of it."),
+            tag("notices", "What the tenant has to be told."),
             tag("questions", "What left the house and of which nobody knows what became of it."),
             tag("footage", "Moving pictures that a person buys for a draft."),
             tag("spending", "What went to third parties, what it cost, and what it may."),

@@ -7,7 +7,8 @@ use nexus_core::effect::{
     self, Approval, Effect, EffectId, Moved, Outcome, Payload, State as Stand,
 };
 use nexus_core::table::{Index, Query};
-use nexus_engine::publishing::{Network, PostPlan};
+use nexus_engine::connections::ConnectionId;
+use nexus_engine::publishing::{Choices, Network, PlannedLink, PostPlan, Privacy};
 use nexus_engine::{DraftId, cancelling};
 use nexus_handler::http::{Json, Problem, Query as Asked};
 use nexus_kernel::{Digest, Language, Timestamp};
@@ -107,15 +108,72 @@ impl From<Moved> for MovedView {
     }
 }
 
+/// A post's own short link.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PostLink)]
+pub(crate) struct LinkView {
+    /// As it stands in the text.
+    address: String,
+    /// Where it leads.
+    target: String,
+}
+
+impl From<PlannedLink> for LinkView {
+    fn from(PlannedLink { code: _, address, target }: PlannedLink) -> Self {
+        Self { address, target }
+    }
+}
+
+/// What the approver chose.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Chosen)]
+pub(crate) struct ChosenView {
+    /// Who may see it, where that was chosen.
+    #[schema(schema_with = words::privacy_if_any)]
+    privacy: Option<Privacy>,
+    comments: bool,
+    duets: bool,
+    stitches: bool,
+    /// It advertises the account's own business.
+    own_brand: bool,
+    /// Somebody else pays for it.
+    paid_partnership: bool,
+}
+
+impl From<Choices> for ChosenView {
+    fn from(choices: Choices) -> Self {
+        let Choices { privacy, comments, duets, stitches, own_brand, paid_partnership } = choices;
+        Self { privacy, comments, duets, stitches, own_brand, paid_partnership }
+    }
+}
+
 /// A post and its life so far.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Post)]
 pub(crate) struct PostView {
     #[serde(flatten)]
     row: PostRow,
+    /// Of exactly what is sent, when and where: whoever moves the post or sends it anew names it.
+    #[schema(value_type = String)]
+    digest: Digest,
+    /// The connection that it goes through, where its network has accounts.
+    #[schema(value_type = Option<String>)]
+    connection: Option<ConnectionId>,
+    /// The short link in its text, where there is one.
+    link: Option<LinkView>,
+    choices: ChosenView,
     /// SHA-256 of its video, where it has one.
     #[schema(value_type = Option<String>)]
     video: Option<Digest>,
+    /// SHA-256 of its picture, where it shows one and no video.
+    #[schema(value_type = Option<String>)]
+    picture: Option<Digest>,
+    /// When sending it was last begun.
+    claimed_at: Option<Timestamp>,
+    /// When its network last said that it has it, which is not yet to be there.
+    accepted_at: Option<Timestamp>,
+    /// Since when it is known to be there.
+    live_at: Option<Timestamp>,
     approval: Option<ApprovalView>,
     /// How many times sending it was begun.
     attempts: u32,
@@ -127,9 +185,21 @@ pub(crate) struct PostView {
 
 impl From<&Post> for PostView {
     fn from(post: &Post) -> Self {
+        let plan = post.payload();
+        let shown = |picture: bool| {
+            plan.media.as_ref().filter(|m| m.is_picture() == picture).map(|m| m.digest)
+        };
         Self {
             row: post.into(),
-            video: post.payload().media.as_ref().map(|m| m.digest),
+            digest: plan.digest(),
+            connection: plan.connection,
+            link: plan.link.clone().map(LinkView::from),
+            choices: plan.choices.clone().into(),
+            video: shown(false),
+            picture: shown(true),
+            claimed_at: post.moved_at(Stand::Sending),
+            accepted_at: post.moved_at(Stand::Accepted),
+            live_at: post.moved_at(Stand::Done),
             approval: post.approval().cloned().map(Approval::into),
             attempts: post.attempt(),
             history: post.history().iter().cloned().map(Moved::into).collect(),

@@ -6,18 +6,20 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use futures::future::join_all;
+use nexus_core::effect::Effect;
 use nexus_core::records;
 use nexus_engine::connections::{Access, NoAccess};
-use nexus_engine::draft::draft_key;
+use nexus_engine::draft::{Note, draft_key};
 use nexus_engine::publishing::{
     Choices, Decision, Network, Offers, PostPlan, Preflight, Privacy, Proposal, propose,
 };
-use nexus_engine::{Draft, DraftId, Stage};
-use nexus_handler::http::{Json, Problem};
-use nexus_kernel::{Digest, Failure, FailureKind, FieldProblem, Language};
-use serde::Serialize;
-use utoipa::ToSchema;
+use nexus_engine::{Draft, DraftId, Stage, scheduling};
+use nexus_handler::http::{Json, Problem, Query as Asked};
+use nexus_kernel::{Digest, Failure, FailureKind, FieldProblem, Language, Timestamp};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
+use super::drafts::NoteView;
 use crate::asking::{Asking, Named, missing};
 use crate::{Deps, words};
 
@@ -71,6 +73,9 @@ struct PostView {
     problems: Vec<ProblemView>,
     /// What the approver should know.
     notes: Vec<String>,
+    /// What else stands for the account, and speaks against this time: the same words within a week (`identical`),
+    /// another post within ten minutes (`clashing`).
+    warnings: Vec<NoteView>,
     /// What the network charges, in millionths of a dollar.
     cost_micros: i64,
     /// What there is to choose.
@@ -87,35 +92,64 @@ pub(crate) struct PreflightView {
     posts: Vec<PostView>,
 }
 
+/// For when.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ForWhen {
+    /// The moment for which warnings are wanted; now, where it is left out.
+    at: Option<Timestamp>,
+}
+
 /// Ask the networks about the posts of a draft, before it is approved
 #[utoipa::path(
     get, path = "/v1/drafts/{id}/preflight", operation_id = "preflight_draft", tag = "drafts",
-    params(("id" = String, Path)),
+    params(("id" = String, Path), ForWhen),
     responses((status = 200, body = PreflightView))
 )]
 pub(crate) async fn read(
     State(deps): State<Arc<Deps>>,
     asking: Asking,
     Named(id): Named<DraftId>,
+    Asked(ForWhen { at }): Asked<ForWhen>,
 ) -> Result<Json<PreflightView>, Problem> {
     let (_, proposal) = proposal(&deps, &asking, id).await?;
     let digest = proposal.digest;
-    let asked = asked(&deps, &asking, proposal, &BTreeMap::new()).await?;
-    let posts = asked.into_iter().map(|(post, said)| PostView {
-        network: post.network,
-        place: post.place(),
-        account: post.account,
-        language: post.language,
-        problems: said
-            .problems
-            .into_iter()
-            .map(|p| ProblemView { field: p.field, problem: p.problem })
-            .collect(),
-        notes: said.notes,
-        cost_micros: said.cost.as_micros(),
-        offers: said.offers.map(OffersView::from),
-    });
-    Ok(Json(PreflightView { digest, posts: posts.collect() }))
+    let at = [at.unwrap_or_else(|| deps.ambient.now())];
+    let mut posts = Vec::new();
+    for (post, said) in asked(&deps, &asking, proposal, &BTreeMap::new()).await? {
+        let warned = warned(&deps, &asking, &post, &at).await?;
+        posts.push(PostView {
+            network: post.network,
+            place: post.place(),
+            account: post.account,
+            language: post.language,
+            problems: said
+                .problems
+                .into_iter()
+                .map(|p| ProblemView { field: p.field, problem: p.problem })
+                .collect(),
+            notes: said.notes,
+            warnings: warned.into_iter().flatten().map(NoteView::from).collect(),
+            cost_micros: said.cost.as_micros(),
+            offers: said.offers.map(OffersView::from),
+        });
+    }
+    Ok(Json(PreflightView { digest, posts }))
+}
+
+/// What speaks against these times for a post that a draft would become. What stands of the draft as it is now is that
+/// post itself.
+pub(super) async fn warned(
+    deps: &Deps,
+    asking: &Asking,
+    plan: &PostPlan,
+    times: &[Timestamp],
+) -> Result<Vec<Vec<Note>>, Failure> {
+    let own = |post: &Effect<PostPlan>| {
+        (post.payload().draft, post.payload().revision) == (plan.draft, plan.revision)
+    };
+    scheduling::warned(&*deps.table, asking.scope(), plan, times, own).await
 }
 
 /// Whether the networks would take the posts of a draft as the approver chose.

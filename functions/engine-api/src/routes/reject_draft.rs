@@ -24,7 +24,7 @@ pub(crate) struct RejectBody {
 
 /// Reject a draft
 ///
-/// Its posts that were not sent are called off. A later edit takes the draft up again. The body may be left out.
+/// Its posts that were not sent are called off; while one is being sent, or may have been, 409 says so. A later edit takes the draft up again. The body may be left out.
 #[utoipa::path(
     post, path = "/v1/drafts/{id}/reject", operation_id = "reject_draft", tag = "drafts",
     params(("id" = String, Path)),

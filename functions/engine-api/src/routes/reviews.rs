@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use nexus_engine::DraftId;
 use nexus_engine::reviewing::{self, ReviewId, ReviewLink, ReviewNote, Verdict};
+use nexus_handler::http::idempotency::KeptByNobody;
 use nexus_handler::http::{Json, Problem};
 use nexus_kernel::{Failure, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -141,7 +143,12 @@ pub(crate) async fn invite(
 ) -> Result<impl IntoResponse, Problem> {
     let (link, code) = reviewing::invite(&asking.desk(&deps), draft, &label, days).await?;
     let path = format!("/r/{}", code.reveal());
-    Ok((StatusCode::CREATED, Json(NewLinkView { link: link.into(), path })))
+    // Its code is kept nowhere in the clear.
+    Ok((
+        StatusCode::CREATED,
+        Extension(KeptByNobody),
+        Json(NewLinkView { link: link.into(), path }),
+    ))
 }
 
 /// End a review link

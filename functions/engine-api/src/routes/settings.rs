@@ -39,11 +39,23 @@ pub(crate) struct SettingsBody {
     #[schema(example = "Europe/Madrid")]
     time_zone: String,
     /// When in a week posts like to go out, by the clocks of that zone: `{"day": "monday", "at": "09:00"}`.
-    #[schema(value_type = Vec<Object>, max_items = 50)]
+    #[schema(value_type = Vec<SlotShape>, max_items = 50)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     slots: Vec<Slot>,
     /// Which engine does what.
     providers: ProvidersBody,
+}
+
+/// A weekly time to post, by the clocks of the tenant's zone.
+#[derive(ToSchema)]
+#[schema(as = Slot)]
+#[expect(dead_code, reason = "describes what `Slot` reads")]
+struct SlotShape {
+    #[schema(schema_with = words::day)]
+    day: String,
+    /// A whole minute.
+    #[schema(example = "09:00")]
+    at: String,
 }
 
 /// Which engine does what. What is left open is done by the suite's usual one.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use nexus_engine::EnginePlatform;
+use nexus_testkit::build;
 use serde_json::Value;
 
 use crate::api::{Api, ada, at, scope};
@@ -47,12 +49,14 @@ async fn the_description_names_every_route() {
     /v1/drafts/{id} GET
     /v1/drafts/{id} PATCH
     /v1/drafts/{id}/approve POST
+    /v1/drafts/{id}/duplicate POST
     /v1/drafts/{id}/footage POST
     /v1/drafts/{id}/preflight GET
     /v1/drafts/{id}/reject POST
     /v1/drafts/{id}/reviews GET
     /v1/drafts/{id}/reviews POST
     /v1/drafts/{id}/reviews/end POST
+    /v1/drafts/{id}/times POST
     /v1/egress GET
     /v1/egress.csv GET
     /v1/footage/{id} GET
@@ -64,9 +68,13 @@ async fn the_description_names_every_route() {
     /v1/media/{id} DELETE
     /v1/media/{id} GET
     /v1/media/{id}/parts/join POST
+    /v1/notices GET
     /v1/posts GET
     /v1/posts/{id} GET
     /v1/posts/{id}/cancel POST
+    /v1/posts/{id}/reschedule POST
+    /v1/posts/{id}/retry POST
+    /v1/posts/{id}/times POST
     /v1/products GET
     /v1/products POST
     /v1/products/{id} DELETE
@@ -215,6 +223,24 @@ async fn answers_are_as_the_description_says() {
     let posts = api.approved(&draft).await;
     let post = format!("/v1/posts/{}", posts[0]["id"].as_str().unwrap());
     crate::spending::some_calls(&api).await;
+    let ambient = api.platform.ambient();
+    let notice = nexus_engine::notices::NoticeCode::ReconnectNeeded;
+    let told = nexus_engine::notices::tell(&scope(), &ambient, notice, "Connect it anew.", None);
+    api.platform.commit(vec![told]).await;
+    let (_, other) = build::finished(&api.platform, &scope(), build::media_id(2)).await;
+    let plans = [
+        ("/v1/drafts/{id}/times", format!("{}/times", at(&other))),
+        ("/v1/posts/{id}/times", format!("{post}/times")),
+    ];
+    for (route, path) in plans {
+        let answer = api.post(&path, serde_json::json!({})).by(&ada()).send().await;
+        assert_eq!(answer.status, 200, "{path}");
+        let warned = &answer.json()["times"][0]["warnings"];
+        assert!(warned.as_array().is_some_and(|warned| !warned.is_empty()), "{route}: {answer:?}");
+        let schema = &document["paths"][route]["post"]["responses"]["200"]["content"]["application/json"]
+            ["schema"];
+        fits(&document, schema, &answer.json(), route);
+    }
     let reads = [
         ("/v1/egress", "/v1/egress".to_owned()),
         ("/v1/spending", "/v1/spending".to_owned()),
@@ -227,6 +253,7 @@ async fn answers_are_as_the_description_says() {
         ("/v1/drafts/{id}", at(&draft)),
         ("/v1/drafts/{id}/preflight", format!("{}/preflight", at(&draft))),
         ("/v1/drafts/{id}/reviews", format!("{}/reviews", at(&draft))),
+        ("/v1/notices", "/v1/notices".to_owned()),
         ("/v1/questions", "/v1/questions".to_owned()),
         ("/v1/footage/{id}", footage),
         ("/v1/posts", "/v1/posts?limit=1".to_owned()),

@@ -2,8 +2,8 @@
 
 use nexus_contract::blobs::Browser;
 use nexus_core::Table;
-use nexus_core::approval::Redeemed;
-use nexus_core::effect::State;
+use nexus_core::approval::{self, Redeemed};
+use nexus_core::effect::{Outcome, State};
 use nexus_engine::blob_names::blob_name_key;
 use nexus_engine::hops::Step;
 use nexus_engine::publishing::PostPlan;
@@ -233,4 +233,91 @@ async fn a_no_needs_no_reason_and_bears_no_long_one() {
     api.post(&path, json!({ "why": "" })).by(&ada()).send().await.refused(422, &["why"]);
     let answer = api.call("POST", &path).by(&ada()).send().await;
     assert_eq!((answer.status, &answer.json()["notes"]), (200, &json!([])));
+}
+
+/// Sends a post as far as this, or not at all.
+async fn settled(api: &Api, post: &Value, outcome: Option<Outcome>) {
+    let id = post["id"].as_str().unwrap().parse().unwrap();
+    let lease = jiff::SignedDuration::from_secs(30);
+    let claim = api.platform.redeem::<PostPlan>(&scope(), id, "publish", lease).await.unwrap();
+    let Redeemed::Send(approved) = claim else { panic!("it is due: {claim:?}") };
+    if let Some(outcome) = outcome {
+        approval::settle(approved, outcome, "publish", api.platform.now()).await.unwrap();
+    }
+}
+
+async fn now_of(api: &Api, post: &Value) -> Value {
+    let path = format!("/v1/posts/{}", post["id"].as_str().unwrap());
+    api.get(&path).by(&ada()).send().await.json()
+}
+
+#[tokio::test]
+async fn n15_an_edit_after_the_first_went_out_withdraws_what_has_not_and_what_went_stays() {
+    for deed in ["edit", "reject"] {
+        let api = Api::new();
+        let (_, draft) = api.finished(&scope()).await;
+        let daily = json!({ "recurrence": {
+            "from": "2027-03-01", "at": "09:10", "rhythm": { "days": { "every": 1 } },
+            "ends": { "times": 3 },
+        } });
+        let times = ["2027-03-01T09:10:00Z", "2027-03-02T09:10:00Z", "2027-03-03T09:10:00Z"];
+        let body = json!({ "digest": api.digest(&draft).await, "when": daily, "times": times });
+        let answer = api.post(&format!("{}/approve", at(&draft)), body).by(&ada()).send().await;
+        let posts = answer.json()["posts"].as_array().unwrap().clone();
+        assert_eq!(posts.len(), 6);
+        api.platform.advance(jiff::SignedDuration::from_mins(10));
+        let done = Outcome::Done { receipt: "r".into(), url: None };
+        settled(&api, &posts[0], Some(done)).await;
+        settled(&api, &posts[1], Some(Outcome::Refused { why: "no".into() })).await;
+        let sent = [now_of(&api, &posts[0]).await, now_of(&api, &posts[1]).await];
+
+        let answer = if deed == "edit" {
+            let edit = english(json!({ "description": "Another description." }));
+            api.patch(&at(&draft), edit).by(&ada()).send().await
+        } else {
+            api.call("POST", &format!("{}/reject", at(&draft))).by(&ada()).send().await
+        };
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(answer.json()["posts"], json!([]), "none of its present revision stands");
+        assert_eq!([now_of(&api, &posts[0]).await, now_of(&api, &posts[1]).await], sent);
+        assert_eq!((&sent[0]["state"], &sent[0]["revision"]), (&json!("done"), &json!(1)));
+        for post in &posts[2..] {
+            assert_eq!(now_of(&api, post).await["state"], "cancelled");
+        }
+        if deed == "edit" {
+            let anew = api.approved(&draft).await;
+            assert_eq!((anew.len(), &anew[0]["revision"]), (2, &json!(2)));
+            assert!(posts.iter().all(|old| old["id"] != anew[0]["id"]), "with lives of their own");
+            assert_eq!(now_of(&api, &posts[0]).await, sent[0]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn n15_while_nobody_knows_of_a_post_its_draft_is_neither_edited_nor_rejected() {
+    let accepted = Outcome::Accepted { look_after_seconds: 5 };
+    let unknown = Outcome::Unknown { why: "no answer".into() };
+    let login = Outcome::Login { why: "connect it anew".into() };
+    for (outcome, says) in [
+        (None, "right now"),
+        (Some(accepted), "not said yet"),
+        (Some(unknown), "looked up"),
+        (Some(login), "answer its question"),
+    ] {
+        let api = Api::new();
+        let (_, draft) = api.finished(&scope()).await;
+        let posts = api.approved(&draft).await;
+        settled(&api, &posts[1], outcome).await;
+        let before = api.platform.rows().await;
+        let edit = english(json!({ "description": "Another description." }));
+        let edited = api.patch(&at(&draft), edit).by(&ada()).send().await;
+        let rejected = api.call("POST", &format!("{}/reject", at(&draft))).by(&ada()).send().await;
+        for answer in [edited, rejected] {
+            answer.refused(409, &[]);
+            let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+            assert!(detail.contains(says), "{detail}");
+            assert!(detail.contains(posts[1]["id"].as_str().unwrap()), "{detail}");
+        }
+        assert_eq!(api.platform.rows().await, before);
+    }
 }

@@ -277,6 +277,43 @@ async fn an_approval_that_died_anywhere_is_one_approval() {
 }
 
 #[tokio::test]
+async fn an_approval_of_several_times_that_died_anywhere_approves_each_once() {
+    let times = ["2027-03-01T09:10:00Z", "2027-03-02T09:10:00Z", "2027-03-03T09:10:00Z"];
+    let daily = json!({ "recurrence": {
+        "from": "2027-03-01", "at": "09:10", "rhythm": { "days": { "every": 1 } },
+        "ends": { "times": 3 },
+    } });
+    let write = |_: &Api, draft: &Draft| {
+        let digest = propose(draft, &Ground::default()).digest;
+        let body = json!({ "digest": digest, "when": daily, "times": times });
+        ("POST".into(), format!("{}/approve", at(draft)), body)
+    };
+    dies_anywhere(with_draft, write, &[200], async |api, draft, answer| {
+        let posts = answer.json()["posts"].as_array().unwrap().clone();
+        assert_eq!((posts.len(), count(api, RecordKind::Effect).await), (6, 6));
+        for (number, post) in posts.iter().enumerate() {
+            assert_eq!(post["send_at"], times[number / 2]);
+            assert_eq!(post["history"].as_array().unwrap().len(), 2);
+        }
+        assert_eq!(stands(api, draft).await.posts.len(), 6);
+        announced(api, Hop::Publish, 2).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_copy_whose_making_died_anywhere_is_one_copy() {
+    let write =
+        |_: &Api, draft: &Draft| ("POST".into(), format!("{}/duplicate", at(draft)), json!({}));
+    dies_anywhere(with_draft, write, &[201], async |api, _, answer| {
+        assert_eq!(count(api, RecordKind::Draft).await, 2);
+        let copy = api.get(answer.header("location")).by(&ada()).send().await;
+        assert_eq!(copy.json()["id"], answer.json()["id"]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_edit_that_died_anywhere_is_one_edit() {
     let body =
         json!({ "revision": 1, "words": { "en": { "script": ["It is fresh.", "Come in."] } } });

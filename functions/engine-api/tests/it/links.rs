@@ -1,13 +1,15 @@
 //! Short links: one for each post, known as soon as it is approved.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use nexus_core::directory::OutsideKind;
-use nexus_core::{Directory, Product, RecordKind};
-use nexus_engine::Draft;
-use nexus_engine::publishing::{Network, ShortLink};
+use nexus_core::{Approver, Condition, Directory, Op, Product, QueueAddress, RecordKind, Sender};
+use nexus_engine::connections::{Connection, ConnectionId, ConnectionState};
+use nexus_engine::publishing::{Decision, Ground, Network, ShortLink, propose};
+use nexus_engine::{Desk, Draft, EnginePlatform, Hop, approving};
 use nexus_handler::Env;
-use nexus_testkit::{MemoryPlatform, build};
+use nexus_testkit::{MemoryPlatform, build, people};
 use serde_json::{Value, json};
 
 use crate::api::{Api, ada, at, scope};
@@ -49,6 +51,12 @@ async fn each_post_has_a_link_of_its_own_that_the_approver_saw() {
     let posts = api.approved(&draft).await;
     let sent: BTreeSet<&str> = posts.iter().map(|post| post["text"].as_str().unwrap()).collect();
     assert_eq!(sent, texts, "what was seen is what is sent");
+    for post in &posts {
+        let (text, address) = (&post["text"], post["link"]["address"].as_str().unwrap());
+        assert!(text.as_str().unwrap().contains(address), "{text}");
+        assert_eq!(post["link"]["target"], SHOP);
+        assert_eq!((&post["connection"], &post["picture"]), (&Value::Null, &Value::Null));
+    }
 
     let rows = api.platform.rows().await;
     let links = rows.iter().filter(|row| row.kind == RecordKind::Link);
@@ -60,8 +68,81 @@ async fn each_post_has_a_link_of_its_own_that_the_approver_saw() {
         assert!(posts.iter().any(|post| post["id"] == json!(link.post)));
         let (table, now) = (&api.platform.table, api.platform.now());
         let known = directory.resolve(table, OutsideKind::Link, &link.code, now).await.unwrap();
-        assert_eq!(known.map(|(whose, code)| (whose, code)), Some((scope(), link.code)));
+        assert_eq!(known, Some((scope(), link.code)));
     }
+}
+
+/// Accounts at a server, so many that a draft becomes twice as many posts.
+async fn accounts(api: &Api, numbers: std::ops::Range<u32>) {
+    for number in numbers {
+        let now = api.platform.now();
+        let connection = Connection {
+            id: ConnectionId::derived(&["connection", &number.to_string()]),
+            network: Network::Mastodon,
+            server: Some("https://social.example".into()),
+            label: format!("Shop {number}"),
+            languages: Vec::new(),
+            state: ConnectionState::Connected,
+            created: now,
+            since: now,
+            outside: None,
+            access_until: None,
+            refresh_at: None,
+            refreshing: None,
+            quiet: None,
+        };
+        api.platform.put(&scope(), &connection).await;
+    }
+}
+
+#[tokio::test]
+async fn as_many_posts_as_one_commit_carries_are_approved_at_once_and_no_more() {
+    let (api, mut draft) = with_links("").await;
+    let settings = json!({ "networks": ["mastodon"] });
+    assert_eq!(api.put("/v1/settings", settings).by(&ada()).send().await.status, 200);
+    for words in draft.words.values_mut() {
+        words.copy.captions.insert(Network::Mastodon, format!("Fresh: {SHOP}"));
+    }
+    draft.films.clear();
+    api.platform.put(&scope(), &draft).await;
+    let ambient = api.platform.ambient();
+    let (caller, whose) = (people::caller(&ada()), scope());
+    let publish = Sender::new(
+        Arc::new(api.platform.queues.clone()),
+        QueueAddress(Hop::Publish.name().to_owned()),
+    );
+    let approve = async || {
+        let (table, now) = (&api.platform.table, api.platform.now());
+        let base = Some("https://go.example.com/c");
+        let ground = Ground::of(table, &whose, &draft, base, now).await.unwrap();
+        let decision = Decision::at_once(propose(&draft, &ground).digest);
+        let by = caller.subject();
+        let desk = Desk { table, scope: &whose, by, trace: "trace", ambient: &ambient };
+        let approver = Approver::of(&caller).unwrap();
+        approving::approve(&desk, draft.id, approver, &decision, base, &publish).await
+    };
+    accounts(&api, 0..17).await;
+    let before = api.platform.rows().await;
+    let refused = approve().await.unwrap_err();
+    assert!(refused.public().contains("34 posts at once"), "{refused}");
+    assert_eq!(api.platform.rows().await, before);
+
+    let first = ConnectionId::derived(&["connection", "16"]);
+    let key = nexus_engine::connections::connection_key(&whose, first);
+    api.platform.commit(vec![Op::Delete { key, when: Condition::Always }]).await;
+    assert_eq!(approve().await.unwrap().len(), 32);
+    // A row and two of its link for each, the draft, and what is left for messages; the index of what is due has all.
+    assert_eq!(api.platform.waiting(Hop::Publish).len(), 3);
+    let rows = api.platform.rows().await;
+    let due = rows.iter().filter(|row| row.kind == RecordKind::Effect && row.due.is_some());
+    assert_eq!(due.count(), 32);
+
+    let post = api.get("/v1/posts?limit=1").by(&ada()).send().await.json()["items"][0].clone();
+    let path = format!("/v1/posts/{}", post["id"].as_str().unwrap());
+    let post = api.get(&path).by(&ada()).send().await.json();
+    assert!(post["connection"].as_str().is_some_and(|id| id.starts_with("con_")), "{post}");
+    assert_eq!(post["picture"].as_str().map(str::len), Some(64));
+    assert_eq!(post["video"], Value::Null, "a draft without a film shows its picture");
 }
 
 #[tokio::test]

@@ -188,7 +188,7 @@ async fn a_page_marker_fits_its_own_list_alone() {
     drafts(&api.platform).await;
     let next = |page: Value| page["next"].as_str().unwrap().to_owned();
     let marker = next(api.get("/v1/products?limit=1").by(&ada()).send().await.json());
-    for list in ["media", "drafts", "posts"] {
+    for list in ["media", "drafts", "posts", "notices"] {
         let path = format!("/v1/{list}?after={marker}");
         api.get(&path).by(&ada()).send().await.refused(422, &["after"]);
     }
@@ -208,7 +208,7 @@ async fn a_page_marker_fits_its_own_list_alone() {
 #[tokio::test]
 async fn a_page_has_1_to_100_things() {
     let api = Api::new();
-    for list in ["products", "media", "drafts", "posts"] {
+    for list in ["products", "media", "drafts", "posts", "notices"] {
         for limit in ["0", "101", "-1", "many", "4294967296"] {
             let path = format!("/v1/{list}?limit={limit}");
             api.get(&path).by(&ada()).send().await.refused(422, &["limit"]);

@@ -63,6 +63,11 @@ async fn n15_what_a_network_would_not_take_is_not_approved_and_the_field_is_name
     assert_eq!(answer.status, 200, "{answer:?}");
     let asked = api.platform.publisher.preflighted.all();
     assert_eq!(asked.last().unwrap().choices.privacy, Some(Privacy::Everyone));
+    let chosen_then = &answer.json()["posts"][0]["choices"];
+    assert_eq!(
+        (&chosen_then["privacy"], &chosen_then["comments"]),
+        (&json!("everyone"), &json!(false))
+    );
 
     // The same again is one approval, and asks nobody; another choice is another approval.
     let again = api.post(&path, chosen).by(&ada()).send().await;

@@ -133,3 +133,36 @@ async fn somebody_of_several_tenants_names_one() {
     assert_eq!(foreign.status, 404);
     assert_eq!(foreign.body, at("ten_nonsense").send().await.body);
 }
+
+#[tokio::test]
+async fn n17_slots_are_up_to_fifty_weekly_times_each_once() {
+    let api = Api::new();
+    let slot = |day: &str, at: &str| json!({ "day": day, "at": at });
+    let write = async |slots: Value| {
+        let body = json!({ "time_zone": "Europe/Madrid", "slots": slots });
+        api.put("/v1/settings", body).by(&ada()).send().await
+    };
+    let fifty: Vec<Value> = (0..50).map(|n| slot("friday", &format!("09:{n:02}"))).collect();
+    let written = write(json!(fifty)).await;
+    assert_eq!(written.status, 200, "{written:?}");
+    assert_eq!(written.json()["slots"][1], slot("friday", "09:01:00"));
+    assert_eq!(api.get("/v1/settings").by(&ada()).send().await.json(), written.json());
+
+    let many: Vec<Value> = fifty.iter().cloned().chain([slot("monday", "09:00")]).collect();
+    for (slots, field) in [
+        (json!(many), "slots"),
+        (json!([slot("monday", "09:00"), slot("monday", "09:00:00")]), "slots"),
+        (json!([slot("monday", "09:00:30")]), "slots"),
+        (json!([slot("someday", "09:00")]), "slots[0].day"),
+        (json!([slot("monday", "09:00"), slot("Monday", "10:00")]), "slots[1].day"),
+        (json!([slot("monday", "25:00")]), "slots[0].at"),
+        (json!([slot("monday", "soon")]), "slots[0].at"),
+        (json!([{ "day": "monday" }]), "slots[0].at"),
+        (json!([{ "day": "monday", "at": "09:00", "zone": "UTC" }]), "slots[0].zone"),
+        (json!("monday"), "slots"),
+    ] {
+        write(slots).await.refused(422, &[field]);
+    }
+    assert_eq!(api.get("/v1/settings").by(&ada()).send().await.json(), written.json());
+    assert_eq!(write(json!([])).await.json().get("slots"), None);
+}

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::api_client::{ApiClient, answer};
-use super::serve::{listeners, stop_on_signals};
+use super::serve::{callback, listeners, plan, stop_on_signals};
 use super::{Complaint, Ended, Films, Where, demo_tenant};
 use crate::host::Host;
 
@@ -62,7 +62,8 @@ impl Demo {
         let listeners = listeners(&self.at, port).await?;
         let base = format!("http://{}", listeners.house.local_addr()?);
         let links = listeners.links()?;
-        let host = Arc::new(self.at.serving_host(base, self.films).await?);
+        let callback = callback(&plan(&self.at)?, &listeners)?;
+        let host = Arc::new(self.at.serving_host(base, self.films, callback).await?);
         let serving = tokio::spawn(Arc::clone(&host).serve(listeners, stop.clone()));
         let shown = tokio::select! {
             shown = self.push_through(&host) => shown,

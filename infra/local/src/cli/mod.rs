@@ -179,17 +179,25 @@ impl Where {
 
     /// The host on this data directory, for a command that makes no videos.
     async fn host(&self) -> Result<Host, Complaint> {
-        self.serving_host(UNSERVED.to_owned(), Films { video: Preset::Quick }).await
+        self.serving_host(UNSERVED.to_owned(), Films { video: Preset::Quick }, None).await
     }
 
-    /// The host on this data directory, whose own pages are reached at `base`.
-    async fn serving_host(&self, base: String, films: Films) -> Result<Host, Complaint> {
+    /// The host on this data directory, whose own pages are reached at `base`, and to which networks send people back
+    /// at `callback` unless the environment says another address.
+    async fn serving_host(
+        &self,
+        base: String,
+        films: Films,
+        callback: Option<String>,
+    ) -> Result<Host, Complaint> {
+        let callback = callback.map(|address| (serve::CALLBACK_SETTING.to_owned(), address));
+        let settings = films.settings().into_iter().chain(callback).chain(vendor_settings());
         let options = Options {
             data: self.data.clone(),
             template: self.template()?,
             ambient: Ambient::system(),
             engines: self.engines().await?,
-            settings: films.settings().into_iter().chain(vendor_settings()).collect(),
+            settings: settings.collect(),
             base,
         };
         Ok(Host::open(options).await?)
@@ -201,10 +209,13 @@ fn search_path() -> Vec<PathBuf> {
     std::env::var("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()
 }
 
-/// What the environment sets of the vendors.
+/// What the environment sets of the vendors, and of the way back from them.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the process's environment")]
 fn vendor_settings() -> impl Iterator<Item = (String, String)> {
-    std::env::vars().filter(|(name, _)| nexus_vendors_engine::suite::is_setting(name))
+    let is_ours = |name: &str| {
+        nexus_vendors_engine::suite::is_setting(name) || name == serve::CALLBACK_SETTING
+    };
+    std::env::vars().filter(move |(name, value)| is_ours(name) && !value.is_empty())
 }
 
 /// The region that the environment names to the programs of AWS.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use ground::Ground;
 pub use link::ShortLink;
+pub(crate) use plan::first_id;
 pub use plan::{
     Choices, Decision, GRACE, PlannedLink, PlannedMedia, PostPlan, Privacy, Proposal,
     approve_draft, propose, withdraw,

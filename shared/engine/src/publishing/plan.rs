@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use nexus_core::approval::{self, Approver};
-use nexus_core::effect::{self, Effect, EffectId, Payload};
+use nexus_core::effect::{self, Effect, EffectId, Payload, State};
 use nexus_core::{BlobKey, Op, Scope, Stored, Table, records};
 use nexus_kernel::{Digest, Failure, Language, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -264,11 +264,13 @@ fn linked(plan: PostPlan, ground: &Ground) -> PostPlan {
     }
 }
 
-fn post_id(draft: &Draft, post: &PostPlan) -> EffectId {
-    let (id, revision) = (draft.id.to_string(), draft.revision.to_string());
+/// The id of the post that an approval makes first of a plan; its other occurrences and what comes in its place have
+/// ids that follow from this one.
+pub(crate) fn first_id(post: &PostPlan) -> EffectId {
+    let (draft, revision) = (post.draft.to_string(), post.revision.to_string());
     EffectId::derived(&[
         "post",
-        &id,
+        &draft,
         &revision,
         post.network.name(),
         &post.place(),
@@ -281,8 +283,10 @@ fn post_id(draft: &Draft, post: &PostPlan) -> EffectId {
 pub struct Decision {
     /// The digest of the proposal that was seen.
     pub seen: Digest,
-    /// When the posts are sent; at once where nothing is said.
+    /// When the posts are sent, the first time where they are sent at several; at once where nothing is said.
     pub at: Option<Timestamp>,
+    /// The later times, where they are sent at several: each is approved on its own ([`crate::scheduling::repeat`]).
+    pub further: Vec<Timestamp>,
     /// What was chosen for each account ([`PostPlan::place`]).
     pub choices: BTreeMap<String, Choices>,
 }
@@ -290,7 +294,7 @@ pub struct Decision {
 impl Decision {
     /// What was seen is sent at once, with nothing chosen.
     pub fn at_once(seen: Digest) -> Self {
-        Self { seen, at: None, choices: BTreeMap::new() }
+        Self { seen, at: None, further: Vec::new(), choices: BTreeMap::new() }
     }
 }
 
@@ -306,7 +310,7 @@ pub async fn approve_draft(
     approver: Approver<'_>,
     decision: &Decision,
 ) -> Result<(Vec<Effect<PostPlan>>, Vec<Op>), Failure> {
-    let Decision { seen, at, choices } = decision;
+    let Decision { seen, at, further, choices } = decision;
     let (Desk { table, scope, .. }, now) = (*desk, desk.now());
     let proposal = propose(&draft.record, ground);
     if draft.record.stage == Stage::Approved {
@@ -315,9 +319,16 @@ pub async fn approve_draft(
             && posts.iter().all(|post| {
                 let plan = post.record.payload();
                 let chosen = choices.get(&plan.place()).cloned().unwrap_or_default();
-                at.is_none_or(|at| plan.send_at == at) && plan.choices == chosen
+                let meant = |at| plan.send_at == at || further.contains(&plan.send_at);
+                at.is_none_or(meant) && plan.choices == chosen
             });
-        if same {
+        // Later times are added to the first alone.
+        let begun = further.is_empty()
+            || proposal.posts.iter().map(first_id).all(|id| {
+                let first = posts.iter().find(|post| post.record.id == id);
+                first.is_some_and(|post| Some(post.record.payload().send_at) == *at)
+            });
+        if same && begun {
             return Ok((posts.into_iter().map(|p| p.record).collect(), Vec::new()));
         }
         return Err(Failure::conflict(
@@ -352,8 +363,7 @@ pub async fn approve_draft(
         let choices = choices.get(&post.place()).cloned().unwrap_or_default();
         let post = PostPlan { send_at: at.unwrap_or(now), choices, ..post };
         let digest = post.digest();
-        let mut effect =
-            Effect::proposed(post_id(&draft.record, &post), post, approver.subject(), now);
+        let mut effect = Effect::proposed(first_id(&post), post, approver.subject(), now);
         approval::approve(&mut effect, approver, digest, now)?;
         effects.push(effect);
     }
@@ -382,11 +392,13 @@ async fn load_posts(
     Ok(posts)
 }
 
-/// Calls off every approved post of a draft that has not been claimed: for an edit, a rejection or a removal.
-/// The draft's own list of posts is emptied; the caller commits the operations together with its change.
+/// Calls off every post of a draft that has not been claimed, for an edit or a rejection. What was sent stays as it was
+/// sent: it belongs to the revision that was approved, which its plan names, and has its history in the list of posts.
+/// The draft lists what stands of its present revision: its own list is emptied; the caller commits the operations
+/// together with its change. They fit into one commit: a draft has at most [`crate::scheduling::MOST_POSTS`].
 ///
 /// # Errors
-/// One of them is being sent, was sent, or may have been.
+/// One of them is being sent right now, or may have been: what comes of it is not known yet.
 pub async fn withdraw(
     table: &dyn Table,
     scope: &Scope,
@@ -397,10 +409,24 @@ pub async fn withdraw(
 ) -> Result<Vec<Op>, Failure> {
     let mut ops = Vec::new();
     for mut post in load_posts(table, scope, draft, now).await? {
-        if !post.record.state().is_final() || post.record.state() == effect::State::Done {
-            post.record.cancel(by, why, now)?;
-            ops.extend(effect::written(scope, &post));
-        }
+        let id = post.record.id;
+        let open = match post.record.state() {
+            State::Done | State::Refused | State::Rejected | State::Cancelled => continue,
+            State::Proposed | State::Approved => {
+                post.record.cancel(by, why, now)?;
+                ops.extend(effect::written(scope, &post));
+                continue;
+            }
+            State::Sending => "is being sent right now. Try again in a few minutes.",
+            State::Accepted => {
+                "is with its network, which has not said yet whether it is there. Try again later."
+            }
+            State::Unknown => "may have been sent, and is being looked up. Try again later.",
+            State::AskAPerson => {
+                "may have been sent, and only a person can tell: answer its question first."
+            }
+        };
+        return Err(Failure::conflict(format!("Its post {id} {open}")));
     }
     draft.posts.clear();
     Ok(ops)

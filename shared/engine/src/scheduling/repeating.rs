@@ -64,15 +64,7 @@ pub async fn repeat(
             return Ok(posts);
         }
         // So many are within the bounds of one commit, this one and an edit's.
-        let all = draft.record.posts.len();
-        if all > MOST_POSTS {
-            return Err(Failure::field(
-                "recurrence.times",
-                format!(
-                    "the draft would have {all} posts, and {MOST_POSTS} are the most: plan fewer now, and others later"
-                ),
-            ));
-        }
+        within_most(draft.record.posts.len())?;
         ops.push(draft.update(desk.scope));
         if desk.commit(ops).await? {
             desk.pass_on(&messages, publish).await;
@@ -80,6 +72,20 @@ pub async fn repeat(
         }
     }
     Err(Desk::crowded())
+}
+
+/// # Errors
+/// These are more posts than a draft may have.
+pub(crate) fn within_most(posts: usize) -> Result<(), Failure> {
+    if posts <= MOST_POSTS {
+        return Ok(());
+    }
+    Err(Failure::field(
+        "recurrence.times",
+        format!(
+            "the draft would have {posts} posts, and {MOST_POSTS} are the most: plan fewer now, and others later"
+        ),
+    ))
 }
 
 fn occurrence(of: EffectId, at: Timestamp) -> EffectId {

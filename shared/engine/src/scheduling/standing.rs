@@ -105,6 +105,42 @@ pub fn warnings(plan: &PostPlan, neighbours: &[Effect<PostPlan>]) -> Vec<Note> {
     notes
 }
 
+/// What an approver should know of a post at each of these times, in their order: [`warnings`] of what stands for its
+/// account, without what `own` says to be the post itself.
+///
+/// # Errors
+/// The store does not answer.
+pub async fn warned(
+    table: &dyn Table,
+    scope: &Scope,
+    plan: &PostPlan,
+    times: &[Timestamp],
+    own: impl Fn(&Effect<PostPlan>) -> bool,
+) -> Result<Vec<Vec<Note>>, Failure> {
+    let (Some(first), Some(last)) = (times.iter().min(), times.iter().max()) else {
+        return Ok(Vec::new());
+    };
+    let from = first.saturating_sub(SAME_WITHIN).unwrap_or(Timestamp::MIN);
+    let to = last.saturating_add(SAME_WITHIN).unwrap_or(Timestamp::MAX);
+    let mut neighbours = standing(table, scope, &plan.place(), from, to).await?;
+    neighbours.retain(|post| !own(post));
+    let at = |at: &Timestamp| warnings(&PostPlan { send_at: *at, ..plan.clone() }, &neighbours);
+    Ok(times.iter().map(at).collect())
+}
+
+/// What an approver should know of times, in order, at which the same is said again and again.
+pub fn repetition(times: &[Timestamp]) -> Option<Note> {
+    let often = times.windows(2).any(|pair| {
+        let [one, next] = pair else { return false };
+        next.duration_since(*one) <= SAME_WITHIN
+    });
+    often.then(|| Note {
+        code: "identical".into(),
+        text: "It says the same again within a week: networks show repetitions to fewer people."
+            .into(),
+    })
+}
+
 /// Whether a post in this state was sent, may have been, or will be.
 const fn stands(state: State) -> bool {
     !matches!(state, State::Proposed | State::Refused | State::Rejected | State::Cancelled)
@@ -153,6 +189,19 @@ mod tests {
             choices: Choices::default(),
             send_at: at(send_at),
         }
+    }
+
+    #[test]
+    fn what_is_said_again_within_a_week_is_told_once_of_all_its_times() {
+        let told = |times: &[&str]| {
+            let times: Vec<Timestamp> = times.iter().map(|moment| at(moment)).collect();
+            repetition(&times).map(|note| note.code)
+        };
+        assert_eq!(told(&[]), None);
+        assert_eq!(told(&[NOON]), None);
+        assert_eq!(told(&[NOON, "2027-03-17T12:00:01Z", "2027-03-26T12:00:00Z"]), None);
+        let again = told(&[NOON, "2027-03-19T12:00:00Z", "2027-03-26T12:00:00Z"]);
+        assert_eq!(again.as_deref(), Some("identical"));
     }
 
     /// A post that waits for a person, and what becomes of it.

@@ -33,6 +33,27 @@ pub enum When {
     Recurring(Recurrence),
 }
 
+impl When {
+    /// The moment that it names by itself, whatever the time is and whatever else stands; `None` where that follows
+    /// from these, or where the place never had it.
+    pub(crate) fn named(&self, settings: &Settings) -> Option<Timestamp> {
+        match self {
+            Self::At(at) => Some(*at),
+            Self::AtCivil(shown) => {
+                let zone = TimeZone::get(&settings.time_zone).ok()?;
+                shown.to_zoned(zone).ok().map(|at| at.timestamp())
+            }
+            Self::Now | Self::NextSlot | Self::Recurring(_) => None,
+        }
+    }
+
+    /// Whether it leads to moments that a person cannot know beforehand: they have to be shown before anybody
+    /// approves.
+    pub(crate) fn has_to_be_seen(&self) -> bool {
+        matches!(self, Self::NextSlot | Self::Recurring(_))
+    }
+}
+
 /// The moments of a wish, in order, each once: one, or one for each occurrence. `taken` are the moments of the posts
 /// that stand for the same account ([`super::taken`]); only [`When::NextSlot`] looks at them.
 ///
@@ -103,6 +124,33 @@ fn plannable(at: Timestamp, now: Timestamp) -> Result<Timestamp, Failure> {
 
 fn out_of_reach() -> Failure {
     Failure::field("at", "choose a time within the next two years")
+}
+
+/// The moments that a person says to have seen, for the ones that are planned now; nothing said is nothing else seen.
+///
+/// # Errors
+/// The person has to see them first; others are planned now.
+pub(crate) fn as_seen(
+    wish: &When,
+    seen: &[Timestamp],
+    planned: &[Timestamp],
+) -> Result<(), Failure> {
+    if seen.is_empty() {
+        return if wish.has_to_be_seen() { Err(not_seen()) } else { Ok(()) };
+    }
+    let (seen, planned): (BTreeSet<_>, BTreeSet<_>) =
+        (seen.iter().collect(), planned.iter().collect());
+    if seen == planned {
+        return Ok(());
+    }
+    Err(Failure::conflict(
+        "These are not the times at which it would go out now. Look at the times again, then repeat what you wanted.",
+    ))
+}
+
+/// The person did not say which times they saw.
+pub(crate) fn not_seen() -> Failure {
+    Failure::field("times", "look at the times first, then name each that you saw")
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 //! status, its type, where the thing stands, and up to [`MAX_KEPT_BYTES`] of body; of a longer one, the body is
 //! left out and the replay is empty: read the thing where it stands.
 //!
-//! An answer of 2xx is kept. One of 4xx says that nothing happened, and frees the key. After one of 5xx, or where
+//! An answer of 2xx is kept, unless it is marked as [`KeptByNobody`]. One of 4xx says that nothing happened, and frees the key. After one of 5xx, or where
 //! the process went away, nobody knows: the same request under the same key is run again. So every route behind
 //! this has to bear being run twice: it makes its thing by the first of the
 //! [`RepeatableIds`](nexus_core::idempotency::RepeatableIds) that stand in the request's extensions as [`OnceIds`],
@@ -56,6 +56,11 @@ pub struct Once {
 /// The ids of a request that has a key, in its extensions.
 #[derive(Debug, Clone)]
 pub struct OnceIds(pub Arc<dyn Ids>);
+
+/// Stands in the extensions of an answer that tells a secret: it is not kept, and the same request under the same key
+/// is run again.
+#[derive(Debug, Clone, Copy)]
+pub struct KeptByNobody;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Kept {
@@ -130,6 +135,9 @@ async fn remember(once: &Once, lease: Lease<Kept>, response: Response) -> Respon
     let (response, remembered) = match response.status() {
         status if status.is_server_error() => (response, lease.unsure(table, now).await),
         status if status.is_client_error() => (response, lease.nothing_happened(table, now).await),
+        _ if response.extensions().get::<KeptByNobody>().is_some() => {
+            (response, lease.nothing_happened(table, now).await)
+        }
         status => {
             let (parts, body) = response.into_parts();
             // Our own answers are in memory already.

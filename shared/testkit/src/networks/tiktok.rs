@@ -13,15 +13,14 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Bytes, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use hyper_util::rt::TokioIo;
 use nexus_kernel::Digest;
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
 use crate::fakes::{Calls, lock};
 
@@ -29,7 +28,7 @@ use crate::fakes::{Calls, lock};
 pub const CLIENT_KEY: &str = "aw-client-key";
 /// The application's secret.
 pub const CLIENT_SECRET: &str = "canary-client-secret";
-/// The address that the application registered to come back to.
+/// The address that the application registered to come back to, unless [`Rules::redirect`] says another.
 pub const REDIRECT: &str = "https://nexus.example/oauth/tiktok";
 /// The prefix below which the application may name pictures.
 pub const MEDIA_BASE: &str = "https://media.example/nexus";
@@ -58,11 +57,15 @@ pub enum Fault {
     Lost,
     /// Nothing is done, and this status is answered in TikTok's words.
     Status(u16),
+    /// Nothing is done, and with this status everything is told back that was said, secrets and all.
+    Echo(u16),
 }
 
 /// How the account and the application stand, and how TikTok behaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
+    /// The address that the application registered to come back to.
+    pub redirect: String,
     /// Whether TikTok has audited the application.
     pub audited: bool,
     /// Whether the account is private.
@@ -96,6 +99,7 @@ pub struct Rules {
 impl Default for Rules {
     fn default() -> Self {
         Self {
+            redirect: REDIRECT.to_owned(),
             audited: true,
             private_account: false,
             comments_disabled: false,
@@ -199,9 +203,7 @@ impl TikTok {
         &self,
         request: axum::http::Request<Bytes>,
     ) -> Option<axum::http::Response<Bytes>> {
-        let answered = answer(Arc::clone(&self.house), request.map(Body::from)).await.ok()?;
-        let (head, body) = answered.into_parts();
-        Some(axum::http::Response::from_parts(head, to_bytes(body, MOST).await.ok()?))
+        super::heard(answer(Arc::clone(&self.house), request.map(axum::body::Body::from))).await
     }
 
     /// How it stands and behaves; whatever is changed holds from the next call on.
@@ -296,6 +298,11 @@ impl TikTok {
         self.house.asked.all()
     }
 
+    /// What nobody but the house and TikTok may know, as far as it has come up: tokens, codes, states, verifiers.
+    pub fn secrets(&self) -> Vec<String> {
+        lock(&self.house.state).secrets.iter().cloned().collect()
+    }
+
     /// What TikTok does not take, and why.
     pub fn wrong(&self) -> Vec<String> {
         self.house.wrong.all()
@@ -319,6 +326,7 @@ struct State {
     grants: BTreeMap<usize, Grant>,
     /// Counts what tokens, codes and names are made of.
     drawn: usize,
+    secrets: BTreeSet<String>,
     jobs: Vec<Job>,
     this_minute: BTreeMap<&'static str, u32>,
     today: u32,
@@ -482,11 +490,13 @@ impl House {
         let path = came.uri.path().to_owned();
         self.asked.note(Asked { method: came.method.to_string(), path, body });
         let mut state = lock(&self.state);
+        let verifier = came.form().ok().and_then(|mut form| form.remove("code_verifier"));
+        state.secrets.extend(verifier);
         state.calls += 1;
         let call = state.calls;
         let fault = state.faults.remove(&call);
         match fault {
-            Some(Fault::Before) => return marked(HangUp),
+            Some(Fault::Before) => return super::hang_up(),
             Some(Fault::Status(status)) => {
                 let code = match status {
                     429 => "rate_limit_exceeded",
@@ -496,17 +506,21 @@ impl House {
                 };
                 return envelope(status, json!({}), code, "as the test wished");
             }
+            Some(Fault::Echo(status)) => {
+                let told = super::echo(&came.uri, &came.headers, &came.body);
+                let code = told["error"].as_str().unwrap_or_default();
+                return match came.uri.path().starts_with("/v2/oauth/") {
+                    true => says(status, told),
+                    false => envelope(status, json!({}), code, code),
+                };
+            }
             Some(Fault::After | Fault::Lost) | None => {}
         }
         let answer = self.answer(&mut state, came);
         drop(state);
         match fault {
-            Some(Fault::Lost) => marked(HangUp),
-            Some(Fault::After) => {
-                let mut answer = answer;
-                answer.extensions_mut().insert(CutShort);
-                answer
-            }
+            Some(Fault::Lost) => super::hang_up(),
+            Some(Fault::After) => super::cut_short(answer),
             _ => answer,
         }
     }
@@ -598,7 +612,8 @@ impl State {
         if says("client_key") != CLIENT_KEY || says("response_type") != "code" {
             return Err("no application asks for a code".to_owned());
         }
-        if says("redirect_uri") != REDIRECT {
+        let redirect = self.rules.redirect.clone();
+        if says("redirect_uri") != redirect {
             return Err("the redirect is not the one that is registered".to_owned());
         }
         if says("state").len() < 16 {
@@ -612,9 +627,10 @@ impl State {
         if !wanted.is_subset(&published) || !wanted.contains("video.publish") {
             return Err("the scopes are more than publishing needs, or less".to_owned());
         }
-        let code = self.issue(says("code_challenge"), REDIRECT);
+        self.secrets.insert(says("state").to_owned());
+        let code = self.issue(says("code_challenge"), &redirect);
         let (code, state) = (encoded(&code), encoded(says("state")));
-        Ok(format!("{REDIRECT}?code={code}&scopes=user.info.basic%2Cvideo.publish&state={state}"))
+        Ok(format!("{redirect}?code={code}&scopes=user.info.basic%2Cvideo.publish&state={state}"))
     }
 
     fn draw(&mut self, what: &str) -> String {
@@ -622,9 +638,17 @@ impl State {
         format!("{what}.{:04}", self.drawn)
     }
 
+    /// The same of something that has to stay secret.
+    fn draw_secret(&mut self, what: &str) -> String {
+        let secret = self.draw(&format!("canary-{what}"));
+        self.secrets.insert(secret.clone());
+        secret
+    }
+
     /// Codes have characters that a query has to encode.
     fn issue(&mut self, challenge: &str, redirect: &str) -> String {
-        let code = format!("{}*!{}", self.draw("code"), self.drawn % 7);
+        let code = format!("{}*!{}", self.draw("canary-code"), self.drawn % 7);
+        self.secrets.insert(code.clone());
         let code_of = Code {
             number: self.drawn,
             challenge: challenge.to_owned(),
@@ -664,9 +688,9 @@ impl State {
         let refresh = if says("grant_type") == "refresh_token" && !self.rules.rotate {
             says("refresh_token").to_owned()
         } else {
-            self.draw("rft")
+            self.draw_secret("rft")
         };
-        let access = self.draw("act");
+        let access = self.draw_secret("act");
         let grant = self.grants.entry(grant).or_default();
         grant.access.insert(access.clone());
         grant.refresh = BTreeSet::from([refresh.clone()]);
@@ -836,7 +860,7 @@ impl State {
         let plan = chunking(source)?;
         let privacy = self.judged(post)?;
         let publish_id = self.draw("v_pub_file~v2-1");
-        let upload_token = self.draw("upl");
+        let upload_token = self.draw_secret("upl");
         let address = format!(
             "{origin}/video/?upload_id={}&upload_token={upload_token}",
             self.jobs.len() + 1
@@ -1145,70 +1169,20 @@ fn envelope(status: u16, data: Value, code: &str, message: &str) -> Response {
     says(status, json!({ "data": data, "error": error }))
 }
 
-/// The connection ends here.
-#[derive(Clone)]
-struct HangUp;
-
-/// The answer ends in its middle.
-#[derive(Clone)]
-struct CutShort;
-
-fn marked(mark: HangUp) -> Response {
-    let mut response = Response::new(Body::empty());
-    response.extensions_mut().insert(mark);
-    response
-}
-
-/// Says to the server that there is no answer; it closes the connection then.
-#[derive(Debug)]
-struct HungUp;
-
-impl fmt::Display for HungUp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("hung up, as the test wished")
-    }
-}
-
-impl std::error::Error for HungUp {}
-
 async fn serve(listener: TcpListener, house: Arc<House>) {
-    let mut connections = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
-        connections.spawn(converse(stream, Arc::clone(&house)));
-        // Those that are over are let go.
-        while connections.try_join_next().is_some() {}
-    }
+    let answer = move |request| answer(Arc::clone(&house), request);
+    super::serve(listener, || {}, answer).await;
 }
 
-async fn converse(stream: TcpStream, house: Arc<House>) {
-    let service =
-        hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-            answer(Arc::clone(&house), request.map(Body::new))
-        });
-    let connection = hyper::server::conn::http1::Builder::new();
-    // How a connection ends is the client's matter.
-    connection.serve_connection(TokioIo::new(stream), service).await.ok();
-}
-
-async fn answer(house: Arc<House>, request: Request) -> Result<Response, HungUp> {
+async fn answer(house: Arc<House>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let body = to_bytes(body, MOST).await.map_err(|_| HungUp)?;
-    let came = Came { method: head.method, uri: head.uri, headers: head.headers, body };
-    let response = house.take(&came);
-    if response.extensions().get::<HangUp>().is_some() {
-        return Err(HungUp);
+    match to_bytes(body, MOST).await {
+        Ok(body) => {
+            let came = Came { method: head.method, uri: head.uri, headers: head.headers, body };
+            house.take(&came)
+        }
+        Err(_) => super::hang_up(),
     }
-    if response.extensions().get::<CutShort>().is_none() {
-        return Ok(response);
-    }
-    let (mut head, body) = response.into_parts();
-    let whole = to_bytes(body, MOST).await.map_err(|_| HungUp)?;
-    if whole.is_empty() {
-        // An answer that is a status alone has no middle.
-        return Err(HungUp);
-    }
-    head.headers.remove(header::CONTENT_LENGTH);
-    Ok(Response::from_parts(head, Body::from(whole.slice(..whole.len() / 2))))
 }
 
 #[cfg(test)]
@@ -1340,7 +1314,7 @@ mod tests {
         assert_eq!(put(&house, &at, "5000000-10999999/11000000", 6_000_000).await, 201);
         assert!(lock(&house.state).jobs[0].whole.is_some());
         assert_eq!(put(&house, &at, "5000000-10999999/11000000", 6_000_000).await, 416);
-        let other = at.replace("upload_token=upl", "upload_token=other");
+        let other = at.replace("upload_token=canary-upl", "upload_token=other");
         assert_eq!(put(&house, &other, "0-4999999/11000000", 5_000_000).await, 403);
         let late = begin().await;
         lock(&house.state).jobs[1].address_open = false;

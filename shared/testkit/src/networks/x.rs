@@ -11,26 +11,25 @@
 //!
 //! **Never here:** code of the client, waiting: time is the clock that a test moves.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
-use axum::body::{Body, to_bytes};
-use axum::extract::Query;
+use axum::body::to_bytes;
+use axum::extract::{Query, Request};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header, request};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
-use hyper_util::rt::TokioIo;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use nexus_kernel::{Clock, Digest, Timestamp};
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
 use crate::fakes::{Calls, lock};
 
@@ -91,8 +90,12 @@ pub enum Fault {
     After,
     /// It is done, and the connection ends without an answer.
     Lost,
+    /// It is done, and half of the answer comes as if it were all.
+    CutOff,
     /// Nothing is done, and this is answered.
     Status(u16),
+    /// Nothing is done, and with this status everything is told back that was said, secrets and all.
+    Echo(u16),
 }
 
 /// A request that came.
@@ -179,12 +182,7 @@ impl X {
         request: axum::http::Request<Bytes>,
     ) -> Option<axum::http::Response<Bytes>> {
         let (head, body) = request.into_parts();
-        let answered = self.house.take(&came(head, body));
-        if answered.extensions().get::<HangUp>().is_some() {
-            return None;
-        }
-        let (head, body) = answered.into_parts();
-        Some(axum::http::Response::from_parts(head, to_bytes(body, MOST).await.ok()?))
+        super::heard(async { self.house.take(&came(head, body)) }).await
     }
 
     /// The settings that lead a host here.
@@ -293,6 +291,11 @@ impl X {
         self.house.asked.all()
     }
 
+    /// What nobody but the house and X may know, as far as it has come up: tokens, codes, states, verifiers.
+    pub fn secrets(&self) -> Vec<String> {
+        lock(&self.house.state).secrets.iter().cloned().collect()
+    }
+
     /// What X does not take, and why.
     pub fn wrong(&self) -> Vec<String> {
         self.house.wrong.all()
@@ -311,6 +314,7 @@ struct State {
     is_public: bool,
     person: u32,
     drawn: u64,
+    secrets: BTreeSet<String>,
     script: BTreeMap<Call, VecDeque<Fault>>,
     codes: HashMap<String, Code>,
     access: HashMap<String, Token>,
@@ -488,6 +492,7 @@ impl State {
             is_public: false,
             person: 1,
             drawn: 0,
+            secrets: BTreeSet::new(),
             script: BTreeMap::new(),
             codes: HashMap::new(),
             access: HashMap::new(),
@@ -518,6 +523,7 @@ impl State {
         let token = Token { account, scopes: scopes.clone(), family, until, used: false };
         let (access, refresh) =
             (format!("canary-access-{number}"), format!("canary-refresh-{number}"));
+        self.secrets.extend([access.clone(), refresh.clone()]);
         let mut said = json!({
             "token_type": "bearer", "expires_in": ACCESS.as_secs(), "access_token": access,
             "scope": scopes.join(" "),
@@ -568,6 +574,7 @@ impl House {
             scopes: scopes.to_vec(),
             until: now.saturating_add(CODE).unwrap_or(Timestamp::MAX),
         };
+        held.secrets.extend([code.clone(), state.to_owned()]);
         held.codes.insert(code.clone(), code_of);
         code
     }
@@ -637,13 +644,21 @@ impl House {
             Value::Null
         };
         self.asked.note(Asked { call, path: came.uri.to_string(), body });
-        let fault = lock(&self.state).script.get_mut(&call).and_then(VecDeque::pop_front);
+        let fault = {
+            let mut state = lock(&self.state);
+            let verifier = came.form().ok().and_then(|mut form| form.remove("code_verifier"));
+            state.secrets.extend(verifier);
+            state.script.get_mut(&call).and_then(VecDeque::pop_front)
+        };
         match fault {
-            Some(Fault::Before) => return hang_up(),
+            Some(Fault::Before) => return super::hang_up(),
             Some(Fault::Status(status)) => {
                 return say(status, &No::problem(status, "Wished", "as the test wished").body);
             }
-            Some(Fault::After | Fault::Lost) | None => {}
+            Some(Fault::Echo(status)) => {
+                return say(status, &super::echo(&came.uri, &came.headers, &came.bytes));
+            }
+            Some(Fault::After | Fault::Lost | Fault::CutOff) | None => {}
         }
         let mut headers = HeaderMap::new();
         let said = self.deed(call, came, &parts, &mut headers);
@@ -664,7 +679,8 @@ impl House {
         response.headers_mut().extend(headers);
         match fault {
             Some(Fault::After) => say(503, &No::problem(503, "Service Unavailable", "").body),
-            Some(Fault::Lost) => hang_up(),
+            Some(Fault::Lost) => super::hang_up(),
+            Some(Fault::CutOff) => super::cut_short(response),
             _ => response,
         }
     }
@@ -1221,55 +1237,18 @@ fn say(status: u16, body: &Value) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
 }
 
-fn hang_up() -> Response {
-    let mut response = StatusCode::OK.into_response();
-    response.extensions_mut().insert(HangUp);
-    response
-}
-
-/// The connection ends here.
-#[derive(Clone)]
-struct HangUp;
-
-/// Says to the server that there is no answer; it closes the connection then.
-#[derive(Debug)]
-struct HungUp;
-
-impl fmt::Display for HungUp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("hung up, as the test wished")
-    }
-}
-
-impl std::error::Error for HungUp {}
-
 async fn serve(listener: TcpListener, house: Arc<House>) {
-    let mut connections = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
-        connections.spawn(converse(stream, Arc::clone(&house)));
-    }
-}
-
-async fn converse(stream: TcpStream, house: Arc<House>) {
-    let service =
-        hyper::service::service_fn(move |asked: hyper::Request<hyper::body::Incoming>| {
-            let house = Arc::clone(&house);
-            async move {
-                let (head, body) = asked.into_parts();
-                let body = to_bytes(Body::new(body), MOST).await;
-                let response = match body {
-                    Ok(bytes) => house.take(&came(head, bytes)),
-                    Err(_) => say(413, &json!({ "title": "Payload Too Large", "status": 413 })),
-                };
-                match response.extensions().get::<HangUp>() {
-                    Some(HangUp) => Err(HungUp),
-                    None => Ok(response),
-                }
+    let answer = move |request: Request| {
+        let house = Arc::clone(&house);
+        async move {
+            let (head, body) = request.into_parts();
+            match to_bytes(body, MOST).await {
+                Ok(bytes) => house.take(&came(head, bytes)),
+                Err(_) => say(413, &json!({ "title": "Payload Too Large", "status": 413 })),
             }
-        });
-    let connection = hyper::server::conn::http1::Builder::new();
-    // How a connection ends is the client's matter.
-    connection.serve_connection(TokioIo::new(stream), service).await.ok();
+        }
+    };
+    super::serve(listener, || {}, answer).await;
 }
 
 fn came(head: request::Parts, bytes: Bytes) -> Came {
