@@ -182,6 +182,8 @@ async fn approve_first(
                 posts.len()
             )));
         }
+        // What is to go out at once got its moment a little while ago.
+        let now = desk.now();
         let mut messages = Vec::new();
         for post in &posts {
             let wait = post.payload().send_at.duration_since(now).max(SignedDuration::ZERO);
