@@ -56,6 +56,7 @@ bench: ## measure side by side with peers, as ratios (not a test)
 	@infra/local/setup.sh run
 	cargo run --profile bench-run -p nexus-bench --bin photos
 	cargo run --profile bench-run -p nexus-bench --features line --bin line
+	cargo run --profile bench-run -p nexus-bench --features due --bin due
 	cargo build --profile bench-run $(foreach name,$(notdir $(wildcard functions/*)),-p nexus-$(name)) -p nexus-bench --features nexus-bench/cold-start,nexus-bench/measure
 	target/bench-run/cold_start --write
 	target/bench-run/measure --write

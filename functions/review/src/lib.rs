@@ -13,8 +13,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{DefaultBodyLimit, Form, Path, State};
+use axum::extract::{DefaultBodyLimit, Form, FromRequestParts, RawPathParams, State};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::{get, post};
 use jiff::SignedDuration;
@@ -89,7 +90,22 @@ impl From<NoteForm> for Said {
     }
 }
 
-async fn look(State(deps): State<Arc<Deps>>, Path(code): Path<String>) -> Response {
+/// The code in the address. It is read by its name: an entrance that matched the address before may have left what it
+/// found there beside ours.
+struct Code(String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Code {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let params = RawPathParams::from_request_parts(parts, state).await.ok();
+        let code = params.iter().flatten().find(|(name, _)| *name == "code");
+        let nothing = || page::nothing(StatusCode::NOT_FOUND);
+        code.map(|(_, code)| Self(code.to_owned())).ok_or_else(nothing)
+    }
+}
+
+async fn look(State(deps): State<Arc<Deps>>, Code(code): Code) -> Response {
     match opened(&deps, code).await {
         Ok(opened) => show(&deps, &opened, None).await,
         Err(failure) => page::failed(&failure),
@@ -98,7 +114,7 @@ async fn look(State(deps): State<Arc<Deps>>, Path(code): Path<String>) -> Respon
 
 async fn confirm(
     State(deps): State<Arc<Deps>>,
-    Path(code): Path<String>,
+    Code(code): Code,
     form: Result<Form<NoteForm>, FormRejection>,
 ) -> Response {
     let opened = match opened(&deps, code.clone()).await {
@@ -117,7 +133,7 @@ async fn confirm(
 
 async fn keep(
     State(deps): State<Arc<Deps>>,
-    Path(code): Path<String>,
+    Code(code): Code,
     form: Result<Form<NoteForm>, FormRejection>,
 ) -> Response {
     let kept = async {

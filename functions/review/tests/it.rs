@@ -114,6 +114,17 @@ async fn somebody_without_an_account_sees_the_draft_and_says_what_they_think() {
     assert!(!format!("{kept:?}").contains("Grace"));
 }
 
+/// The host's gateway matches an address before it hands the request on.
+#[tokio::test]
+async fn an_entrance_that_matched_the_address_before_changes_nothing() {
+    let house = House::new().await;
+    let (_, code) = house.invite(7).await;
+    let inner = house.router.clone();
+    let gateway = Router::new().route("/r/{code}", axum::routing::any_service(inner));
+    let house = House { router: gateway, ..house };
+    assert_eq!(house.get(&code).await.status, 200);
+}
+
 #[tokio::test]
 async fn a_get_decides_nothing_however_often_it_comes() {
     let house = House::new().await;
