@@ -146,6 +146,8 @@ fn every_function_of_the_line_is_wired() {
         names,
         [
             "engine-api",
+            "review",
+            "connect",
             "ingest",
             "ingest",
             "tag",
@@ -155,6 +157,7 @@ fn every_function_of_the_line_is_wired() {
             "animate",
             "publish",
             "footage",
+            "refresh",
             "relay",
             "retention-sweep",
             "health"
@@ -194,7 +197,7 @@ fn parameters_stand_in_for_defaults() {
 }
 
 #[test]
-fn n47_only_the_description_of_the_api_is_public() {
+fn n47_only_what_holds_nothing_or_brings_its_own_proof_is_public() {
     let plan = plan(TEMPLATE);
     let mut public = Vec::new();
     for trigger in plan.functions.iter().flat_map(|function| &function.triggers) {
@@ -206,7 +209,18 @@ fn n47_only_the_description_of_the_api_is_public() {
             _ => {}
         }
     }
-    assert_eq!(public, [(Method::GET, "/openapi.json"), (Method::HEAD, "/openapi.json")]);
+    // Descriptions; a draft for whoever has its link; and whoever comes back from a network with a state of ours.
+    let (get, post) = (Method::GET, Method::POST);
+    let open = [
+        (get.clone(), "/openapi.json"),
+        (Method::HEAD, "/openapi.json"),
+        (get.clone(), "/r/{code}"),
+        (post.clone(), "/r/{code}"),
+        (post, "/r/{code}/note"),
+        (get.clone(), "/v1/connections/callback"),
+        (get, "/v1/connections/openapi.json"),
+    ];
+    assert_eq!(public, open);
     assert_eq!(
         plan.apis[0].authorizers["Operators"],
         Authorizer::Jwt {
