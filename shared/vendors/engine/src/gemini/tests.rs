@@ -170,9 +170,12 @@ fn all_texts(copy: &Copy) -> String {
 #[test]
 fn n34_each_field_that_can_be_sent_is_on_the_list_and_no_other_is() {
     let mut used = BTreeSet::new();
-    let mut bare = moss();
+    let (mut bare, mut everywhere) = (moss(), luna());
     bare.networks.clear();
-    for (brief, spanish) in [(luna(), true), (luna(), false), (moss(), true), (bare, true)] {
+    everywhere.networks = Network::ALL.to_vec();
+    for (brief, spanish) in
+        [(everywhere, true), (luna(), true), (luna(), false), (moss(), true), (bare, true)]
+    {
         let request = generate_content(DEFAULT_MODEL, &brief, spanish, 0);
         used.extend(request.fields().unwrap());
     }
