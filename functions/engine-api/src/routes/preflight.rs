@@ -208,9 +208,10 @@ async fn asked(
 
 async fn of_one(deps: &Deps, asking: &Asking, post: &PostPlan) -> Result<Preflight, Failure> {
     let Some(publisher) = deps.publishers.iter().find(|p| p.network() == post.network) else {
-        let problem = format!("nothing here can post to {}", post.network);
-        let problems = vec![FieldProblem { field: "network".to_owned(), problem }];
-        return Ok(Preflight { problems, ..Preflight::default() });
+        // The settings are the tenant's: this deployment has no such network, and says so before and after.
+        let note =
+            format!("Nothing here can post to {}: such a post will be refused.", post.network);
+        return Ok(Preflight { notes: vec![note], ..Preflight::default() });
     };
     let at = asking.on_behalf(deps);
     let mut access: Option<Access> = None;
