@@ -30,7 +30,7 @@ LEFT_OUT = [
     ("*.proposal.posts.*.video", "a post's video is told by its digest"),
     ("posts.*.video", "a post's video is told by its digest"),
     ("*.proposal.digest", "over the digests of the videos"),
-    ("posts.*.approval.digest", "over the digests of the videos"),
+    ("posts.*.digest", "over the digests of the videos; an approval names the same"),
     ("posts.*.hash", "chained from times and digests"),
     ("draft.*.url", "an address in this world's store"),
     ("approved.*.url", "an address in this world's store"),
