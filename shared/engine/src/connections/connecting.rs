@@ -264,14 +264,11 @@ async fn send_away(
     // The network first: where the server is none, nothing was written.
     let address = login.authorize(at, &ask).await.map_err(told)?;
     // Then the row, which names the verifier: a verifier that no row names would stay for good.
-    let claim = expiring(
-        Directory::of(scope.product()).claim(
-            scope,
-            OutsideKind::OAuthState,
-            ask.state.reveal(),
-            &connecting.id.to_string(),
-        ),
+    let claim = Directory::of(scope.product()).claim_until(
         scope,
+        OutsideKind::OAuthState,
+        ask.state.reveal(),
+        &connecting.id.to_string(),
         connecting.expires,
     );
     let ops = vec![records::create(scope, &connecting), claim];
@@ -283,18 +280,6 @@ async fn send_away(
     }
     stored?;
     Ok(Begun { address, until: connecting.expires })
-}
-
-/// The claim of a state, which goes by itself when nobody comes back.
-fn expiring(claim: Op, scope: &Scope, at: Timestamp) -> Op {
-    match claim {
-        Op::Put { item, when } => {
-            let id = format!("{}#{}", item.key.pk(), item.key.sk());
-            let due = Some(DueKind::Expiry.entry(scope, &id, at));
-            Op::Put { item: Item { expires: Some(at), due, ..item }, when }
-        }
-        other => other,
-    }
 }
 
 /// A person came back from a network: by the state alone it is known who and what for.
