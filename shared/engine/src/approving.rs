@@ -4,12 +4,10 @@
 //! moments to which that leads ([`plan`]), and names them; where others are planned by then, nothing is approved.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use jiff::SignedDuration;
 use nexus_core::approval::Approver;
 use nexus_core::effect::{Effect, Payload as _};
-use nexus_core::outbox::Outgoing;
 use nexus_core::table::MAX_OPS;
 use nexus_core::{Sender, Stored, records};
 use nexus_kernel::{Digest, Failure, Timestamp};
@@ -17,8 +15,8 @@ use nexus_kernel::{Digest, Failure, Timestamp};
 use crate::account::Settings;
 use crate::desk::{Desk, TRIES};
 use crate::draft::{Draft, DraftId, Stage, draft_key};
-use crate::hops::{Hop, Publish};
 use crate::publishing::{self, Choices, Decision, Ground, PostPlan, Proposal};
+use crate::rescheduling;
 use crate::scheduling::{self, When};
 
 /// A post that is due sooner than this is sent to its queue at once, to wait there; later ones are found by the
@@ -186,12 +184,10 @@ async fn approve_first(
         let now = desk.now();
         let mut messages = Vec::new();
         for post in &posts {
-            let wait = post.payload().send_at.duration_since(now).max(SignedDuration::ZERO);
             // Where a commit is full, the index of what is due has the post all the same.
-            if wait <= SOON && ops.len() < MAX_OPS {
-                let (hop, message) = (Hop::Publish.name(), Publish { effect: post.id });
-                let message = Outgoing::new(scope, hop, &message, desk.trace, desk.ambient)?
-                    .delayed(Duration::try_from(wait).unwrap_or_default());
+            if ops.len() < MAX_OPS
+                && let Some(message) = rescheduling::announced(desk, post, now)?
+            {
                 ops.push(message.op(scope));
                 messages.push(message);
             }
