@@ -10,7 +10,7 @@ use nexus_core::{RecordKind, Scope};
 use nexus_engine::reviewing::{self, MAX_NOTES, ReviewLink, Reviews, Verdict};
 use nexus_engine::{Desk, Draft, EnginePlatform};
 use nexus_handler::{HttpFunction, Wire};
-use nexus_kernel::Secret;
+use nexus_kernel::{Ambient, Secret};
 use nexus_review::Review;
 use nexus_testkit::{MemoryPlatform, build, people};
 use tower::ServiceExt as _;
@@ -31,6 +31,10 @@ fn scope() -> Scope {
     people::scope(people::tenant(1))
 }
 
+fn desk<'d>(platform: &'d MemoryPlatform, scope: &'d Scope, ambient: &'d Ambient) -> Desk<'d> {
+    Desk { table: &platform.table, scope, by: "ada", trace: "trace", ambient }
+}
+
 impl House {
     async fn new() -> Self {
         let platform = MemoryPlatform::new();
@@ -42,13 +46,7 @@ impl House {
 
     async fn invite(&self, days: u32) -> (ReviewLink, Secret<String>) {
         let (ambient, scope) = (self.platform.ambient(), scope());
-        let desk = Desk {
-            table: &self.platform.table,
-            scope: &scope,
-            by: "ada",
-            trace: "trace",
-            ambient: &ambient,
-        };
+        let desk = desk(&self.platform, &scope, &ambient);
         reviewing::invite(&desk, self.draft.id, "Grace", days).await.unwrap()
     }
 
@@ -147,13 +145,7 @@ async fn a_link_that_expired_was_ended_or_never_was_are_told_alike() {
     let (ended, code) = house.invite(30).await;
     house.platform.advance(SignedDuration::from_hours(24));
     let (ambient, scope) = (house.platform.ambient(), scope());
-    let desk = Desk {
-        table: &house.platform.table,
-        scope: &scope,
-        by: "ada",
-        trace: "trace",
-        ambient: &ambient,
-    };
+    let desk = desk(&house.platform, &scope, &ambient);
     assert_eq!(house.get(&code).await.status, 200);
     reviewing::end(&desk, house.draft.id, ended.id).await.unwrap();
     let never = Secret::new("23456789abcdefghjkmn".to_owned());
@@ -211,13 +203,7 @@ async fn notes_are_bounded_and_go_with_the_draft() {
     assert_eq!(house.send("POST", &note, one_more).await.status, 409);
 
     let (ambient, scope) = (house.platform.ambient(), scope());
-    let desk = Desk {
-        table: &house.platform.table,
-        scope: &scope,
-        by: "ada",
-        trace: "trace",
-        ambient: &ambient,
-    };
+    let desk = desk(&house.platform, &scope, &ambient);
     let blobs = &house.platform.blobs;
     nexus_engine::removal::remove(&desk, blobs, house.draft.media).await.unwrap();
     let rows = house.platform.rows().await;

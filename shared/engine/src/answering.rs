@@ -1,8 +1,8 @@
 //! A person says what became of an effect of which nobody else can tell, whatever its sort.
 
+use nexus_core::Stored;
 use nexus_core::approval::{self, Answer, Approver};
 use nexus_core::effect::{self, EffectId, Payload, State};
-use nexus_core::{Op, Stored};
 use nexus_kernel::Failure;
 
 use crate::desk::{Desk, TRIES};
@@ -24,9 +24,9 @@ pub async fn answer(
         if let Some(post) = effect::load::<PostPlan>(desk.table, desk.scope, id).await? {
             match answered(desk, post, approver, answer)? {
                 Answered::Already(state) => return Ok(state),
-                Answered::Now(state, ops, _) => {
-                    if desk.commit(ops).await? {
-                        return Ok(state);
+                Answered::Now(post) => {
+                    if desk.commit(effect::written(desk.scope, &post)).await? {
+                        return Ok(post.record.state());
                     }
                     continue;
                 }
@@ -36,12 +36,13 @@ pub async fn answer(
         let purchase = purchase.ok_or_else(|| Failure::not_found("question"))?;
         match answered(desk, purchase, approver, answer)? {
             Answered::Already(state) => return Ok(state),
-            Answered::Now(state, mut ops, purchase) => {
-                if state == State::Cancelled {
-                    ops = buying::void_of(desk, &purchase).await?;
-                }
+            Answered::Now(purchase) => {
+                let ops = match answer {
+                    Answer::Happened { .. } => effect::written(desk.scope, &purchase),
+                    Answer::DidNotHappen => buying::void_of(desk, &purchase).await?,
+                };
                 if desk.commit(ops).await? {
-                    return Ok(state);
+                    return Ok(purchase.record.state());
                 }
             }
         }
@@ -51,7 +52,7 @@ pub async fn answer(
 
 enum Answered<P> {
     Already(State),
-    Now(State, Vec<Op>, Stored<effect::Effect<P>>),
+    Now(Stored<effect::Effect<P>>),
 }
 
 fn answered<P: Payload>(
@@ -70,6 +71,5 @@ fn answered<P: Payload>(
         return Ok(Answered::Already(state));
     }
     approval::answer(&mut stored.record, approver, answer.clone(), desk.now())?;
-    let ops = effect::written(desk.scope, &stored);
-    Ok(Answered::Now(stored.record.state(), ops, stored))
+    Ok(Answered::Now(stored))
 }
