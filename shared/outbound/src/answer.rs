@@ -24,6 +24,11 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Whether it says when to ask again. A classification that names no wait of its own leaves it to the stack to read.
+    pub fn asks_to_wait(&self) -> bool {
+        self.headers.contains_key(header::RETRY_AFTER)
+    }
+
     /// When it asks to be asked again, by its `Retry-After`: seconds, or a moment. A moment that is over is at once;
     /// what cannot be read is nothing. However absurd, it is told as it stands: whoever waits caps it.
     pub fn retry_after(&self, now: Timestamp) -> Option<Duration> {

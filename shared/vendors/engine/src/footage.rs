@@ -6,15 +6,18 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::CONTENT_TYPE;
 use nexus_core::egress::Cost;
 use nexus_engine::footage::{FootageBrief, Progress};
 use nexus_kernel::{Failure, FailureKind, Secret};
 use nexus_outbound::{Answer, CallError, Reading, Usage};
 use serde_json::Value;
 
+mod maker;
 #[cfg(test)]
 pub(crate) mod trial;
+
+pub use maker::{Dialect, Maker};
 
 /// What a vendor asks for footage, as far as it was known on a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,12 +43,9 @@ impl Price {
     }
 }
 
-/// The longest wait that is believed: a day.
-const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
-
 /// A job at a vendor, as its answer tells it.
 #[derive(Debug)]
-pub(crate) struct Job {
+pub struct Job {
     /// How far it came.
     pub(crate) progress: Progress,
     /// Where its footage is, when it is ready. An address lets anybody in who has it.
@@ -111,12 +111,6 @@ pub(crate) fn gone() -> Failure {
     Failure::new(FailureKind::NotFound, "The vendor does not have the footage any more.")
 }
 
-/// How long the vendor asks us to wait, where it says so in seconds; never more than a day.
-pub(crate) fn retry_after(answer: &Answer) -> Option<Duration> {
-    let seconds = answer.headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
-}
-
 /// The body as JSON; what is none says nothing about whether it happened.
 pub(crate) fn json(answer: &Answer) -> Result<Value, CallError> {
     serde_json::from_slice(&answer.body).map_err(|error| CallError::Unknown {
@@ -176,7 +170,7 @@ pub(crate) fn downloaded(answer: &Answer) -> Result<Reading<Download>, CallError
         400 | 401 | 403 | 404 | 410 => Download::Gone,
         429 | 503 => {
             return Err(CallError::Throttled {
-                after: retry_after(answer),
+                after: None,
                 why: "The footage cannot be fetched right now.".into(),
             });
         }
@@ -267,18 +261,6 @@ mod tests {
         let throttled = failure(CallError::Throttled { after: wait, why: "slow".into() });
         assert_eq!((throttled.kind(), throttled.wait()), (FailureKind::Throttled, wait));
         assert_eq!(failure(CallError::Bug("a field".into())).kind(), FailureKind::Bug);
-    }
-
-    #[test]
-    fn a_wait_is_believed_up_to_a_day() {
-        let told = |said: &str| {
-            let mut answer = answer(429, "text/plain", b"");
-            answer.headers.insert(RETRY_AFTER, said.parse().unwrap());
-            retry_after(&answer)
-        };
-        assert_eq!(told(" 7 "), Some(Duration::from_secs(7)));
-        assert_eq!(told("99999999999"), Some(LONGEST_WAIT));
-        assert_eq!(told("soon"), None);
     }
 
     #[test]

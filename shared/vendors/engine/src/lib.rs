@@ -16,6 +16,7 @@ pub mod veo;
 pub mod x;
 
 mod failure;
+mod google;
 mod oauth;
 #[cfg(test)]
 mod posting;

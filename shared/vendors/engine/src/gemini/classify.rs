@@ -2,12 +2,11 @@
 //!
 //! Google's sentences are not passed on: they may quote what was sent. Its codes are words of its documentation.
 
-use std::time::Duration;
-
 use nexus_outbound::{Answer, CallError};
 use serde_json::Value;
 
 use super::MODEL_SETTING;
+use crate::google::GoogleError;
 
 /// Nothing where the answer is a success; else what it means.
 ///
@@ -19,11 +18,10 @@ pub(super) fn failed(answer: &Answer) -> Result<(), CallError> {
         return Ok(());
     }
     let body = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
-    let error = &body["error"];
-    let google = error.is_object();
-    let word = error["status"].as_str().unwrap_or_default();
+    let error = GoogleError::of(&body);
+    let word = error.word().unwrap_or_default();
     Err(match (status, word) {
-        (400, _) if reason(error) == Some("API_KEY_INVALID") => login(),
+        (400, _) if error.reason() == Some("API_KEY_INVALID") => login(),
         (401 | 403, _) => login(),
         (400, "FAILED_PRECONDITION") => refused(
             "failed_precondition",
@@ -38,12 +36,12 @@ pub(super) fn failed(answer: &Answer) -> Result<(), CallError> {
         ),
         (413, _) => refused("too_large", "The texts are longer than Gemini takes.".to_owned()),
         (429, _) => CallError::Throttled {
-            after: wait(error),
+            after: error.wait(),
             why: "Gemini is asked too often; it is tried again.".to_owned(),
         },
         // Google charges for no answer of this kind. One in between (a proxy's page) says nothing of the kind.
-        (500 | 503 | 504, _) if google => CallError::Throttled {
-            after: wait(error),
+        (500 | 503 | 504, _) if error.is_told() => CallError::Throttled {
+            after: error.wait(),
             why: "Gemini cannot answer at the moment; it is tried again.".to_owned(),
         },
         (400..=499, _) => refused(
@@ -80,21 +78,4 @@ fn code(word: &str, status: u16) -> String {
     let is_word =
         (1..=40).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
     if is_word { word.to_ascii_lowercase() } else { format!("http_{status}") }
-}
-
-/// The details of an error that have this type.
-fn details<'a>(error: &'a Value, kind: &'static str) -> impl Iterator<Item = &'a Value> {
-    let all = error["details"].as_array().into_iter().flatten();
-    all.filter(move |detail| detail["@type"].as_str().is_some_and(|t| t.ends_with(kind)))
-}
-
-fn reason(error: &Value) -> Option<&str> {
-    details(error, "google.rpc.ErrorInfo").find_map(|detail| detail["reason"].as_str())
-}
-
-/// How long to wait by `RetryInfo`: `17s`, `0.5s`. Without it the answer's header holds.
-fn wait(error: &Value) -> Option<Duration> {
-    let told = details(error, "google.rpc.RetryInfo").find_map(|d| d["retryDelay"].as_str())?;
-    let seconds: f64 = told.strip_suffix('s')?.parse().ok()?;
-    Duration::try_from_secs_f64(seconds).ok()
 }

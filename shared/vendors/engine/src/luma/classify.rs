@@ -3,8 +3,6 @@
 use nexus_outbound::{Answer, CallError};
 use serde_json::Value;
 
-use crate::footage::retry_after;
-
 /// Lets an answer of success pass.
 ///
 /// # Errors
@@ -22,13 +20,10 @@ pub(super) fn refusal(answer: &Answer) -> Result<(), CallError> {
         403 => CallError::Login { why: "Luma has closed the house's account.".to_owned() },
         413 => refused("too_large", "The picture is too large for Luma.".to_owned()),
         429 => CallError::Throttled {
-            after: retry_after(answer),
+            after: None,
             why: "Luma is asked too often, or makes as much as it may for the house.".to_owned(),
         },
-        408 | 503 => CallError::Throttled {
-            after: retry_after(answer),
-            why: "Luma is overloaded.".to_owned(),
-        },
+        408 | 503 => CallError::Throttled { after: None, why: "Luma is overloaded.".to_owned() },
         status @ 400..=499 => refused("refused", format!("Luma refused this ({status}).")),
         status => CallError::Unknown { why: format!("Luma answered {status}") },
     })

@@ -5,8 +5,6 @@ use std::time::Duration;
 use nexus_outbound::{Answer, CallError};
 use serde_json::Value;
 
-use crate::footage::retry_after;
-
 /// The wait where Runway does not name one: what it counts is generations in a day, so seconds do not help.
 const DAILY_WAIT: Duration = Duration::from_secs(60 * 60);
 
@@ -25,14 +23,8 @@ pub(super) fn refusal(answer: &Answer) -> Result<(), CallError> {
         },
         402 => refused("budget", "The house's credits at Runway are used up.".to_owned()),
         413 => refused("too_large", "The picture is too large for Runway.".to_owned()),
-        429 => CallError::Throttled {
-            after: retry_after(answer),
-            why: "Runway is asked too often.".to_owned(),
-        },
-        408 | 503 => CallError::Throttled {
-            after: retry_after(answer),
-            why: "Runway is overloaded.".to_owned(),
-        },
+        429 => CallError::Throttled { after: None, why: "Runway is asked too often.".to_owned() },
+        408 | 503 => CallError::Throttled { after: None, why: "Runway is overloaded.".to_owned() },
         status @ 400..=499 => refused("refused", format!("Runway refused this ({status}).")),
         status => CallError::Unknown { why: format!("Runway answered {status}") },
     })
@@ -42,7 +34,7 @@ pub(super) fn refusal(answer: &Answer) -> Result<(), CallError> {
 pub(super) fn refusal_to_make(answer: &Answer) -> Result<(), CallError> {
     if answer.status.as_u16() == 429 {
         return Err(CallError::Throttled {
-            after: Some(retry_after(answer).unwrap_or(DAILY_WAIT)),
+            after: (!answer.asks_to_wait()).then_some(DAILY_WAIT),
             why: "Runway makes no more footage for the house today.".to_owned(),
         });
     }

@@ -1,102 +1,72 @@
 //! Runway behind the Engine's port.
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use nexus_core::CallContext;
-use nexus_core::effect::{Found, Outcome};
 use nexus_core::egress::Cost;
-use nexus_engine::footage::{FootageBrief, FootageMaker, Progress, Quote};
-use nexus_kernel::{Failure, Timestamp};
-use nexus_outbound::{CallError, Outbound, Parts};
+use nexus_engine::footage::{FootageBrief, Progress, Quote};
+use nexus_kernel::Failure;
+use nexus_outbound::{Answer, CallError, Reading, Request, Vendor};
 
 use super::models::Model;
 use super::request::{self, VENDOR};
 use super::response;
-use crate::footage::{self, Download, Job};
+use crate::footage::{self, Dialect, Job, Maker};
 
 /// Footage by Runway.
-pub struct Runway {
-    api: Outbound,
-    model: &'static Model,
-}
+pub type Runway = Maker<RunwayApi>;
 
-impl Runway {
-    /// Runway with this model; `base` is the setting `RUNWAY_BASE`, where there is one.
-    ///
-    /// # Errors
-    /// The model is not known here, or the base is no address: the setting, and what it may say.
-    pub fn new(parts: Parts, base: Option<String>, model: &str) -> Result<Self, Failure> {
-        let api = Outbound::new(&VENDOR, base, parts)
-            .map_err(|error| Failure::field(VENDOR.base_setting, error.to_string()))?;
-        Ok(Self { api, model: Model::named(model)? })
-    }
-
-    async fn task(&self, at: &CallContext, id: &str) -> Result<Job, CallError> {
-        self.api.call(at, request::get_task(id), Cost::ZERO, response::task).await
-    }
-}
+/// Runway, by its API.
+#[derive(Debug)]
+pub struct RunwayApi;
 
 #[async_trait]
-impl FootageMaker for Runway {
-    fn name(&self) -> &'static str {
-        VENDOR.name
+impl Dialect for RunwayApi {
+    type Model = Model;
+
+    const VENDOR: &'static Vendor = &VENDOR;
+    const NOT_LISTED: &'static str =
+        "Runway has no list of tasks; its console shows the account's generations";
+    const CAN_CANCEL: bool = true;
+
+    fn model(name: &str) -> Result<&'static Model, Failure> {
+        Model::named(name)
     }
 
-    fn engine(&self) -> String {
-        self.model.engine()
+    fn engine(model: &Model) -> String {
+        model.engine()
     }
 
-    fn quote(&self, brief: &FootageBrief) -> Result<Quote, Failure> {
-        self.model.quote(brief)
+    fn quote(model: &Model, brief: &FootageBrief) -> Result<Quote, Failure> {
+        model.quote(brief)
     }
 
-    async fn submit(&self, at: &CallContext, brief: &FootageBrief) -> Outcome {
-        let quote = match self.quote(brief) {
-            Ok(quote) => quote,
-            Err(failure) => return Outcome::Refused { why: failure.public().to_owned() },
-        };
-        let request = request::submit(self.model, brief, quote.seconds);
-        let read = |answer: &_| response::submitted(answer, &quote);
-        match self.api.call(at, request, quote.cost, read).await {
-            Ok(job) => Outcome::Done { receipt: job, url: None },
-            Err(error) => error.into_outcome(),
-        }
+    fn submit(model: &Model, brief: &FootageBrief, seconds: u32) -> Request {
+        request::submit(model, brief, seconds)
     }
 
-    async fn status(&self, at: &CallContext, job: &str) -> Result<Progress, Failure> {
-        self.task(at, job).await.map(|task| task.progress).map_err(footage::failure)
+    fn submitted(answer: &Answer, quote: &Quote) -> Result<Reading<String>, CallError> {
+        response::submitted(answer, quote)
     }
 
-    async fn fetch(&self, at: &CallContext, job: &str) -> Result<Bytes, Failure> {
-        for _ in 0..2 {
-            let task = self.task(at, job).await.map_err(footage::failure)?;
-            let Some(address) = task.output else {
-                return Err(footage::nothing_to_fetch(task.progress));
-            };
-            let request = request::download(address.reveal().clone());
-            match self.api.call(at, request, Cost::ZERO, footage::downloaded).await {
-                Ok(Download::Bytes(bytes)) => return Ok(bytes),
-                Ok(Download::Gone) => {}
-                Err(error) => return Err(footage::failure(error)),
-            }
-        }
-        Err(footage::gone())
+    fn ask(job: &str) -> Request {
+        request::get_task(job)
     }
 
-    async fn cancel(&self, at: &CallContext, job: &str) -> Result<(), Failure> {
-        let task = self.task(at, job).await.map_err(footage::failure)?;
+    fn told(answer: &Answer) -> Result<Reading<Job>, CallError> {
+        response::task(answer)
+    }
+
+    fn download(output: &str) -> Request {
+        request::download(output.to_owned())
+    }
+
+    async fn cancel(maker: &Maker<Self>, at: &CallContext, job: &str) -> Result<(), Failure> {
         // Of a finished task the same request deletes the output. One that finishes between the two is lost, as it
         // was given up.
-        if !matches!(task.progress, Progress::Waiting { .. }) {
+        if !matches!(maker.job(at, job).await?.progress, Progress::Waiting { .. }) {
             return Ok(());
         }
         let request = request::delete_task(job);
-        self.api.call(at, request, Cost::ZERO, response::deleted).await.map_err(footage::failure)
-    }
-
-    async fn look_up(&self, _: &CallContext, _: &FootageBrief, _: Timestamp) -> Found {
-        Found::StillUnknown {
-            why: "Runway has no list of tasks; its console shows the account's generations".into(),
-        }
+        maker.api.call(at, request, Cost::ZERO, response::deleted).await.map_err(footage::failure)
     }
 }

@@ -6,8 +6,6 @@ use std::time::Duration;
 use nexus_outbound::{Answer, CallError};
 use serde_json::Value;
 
-use crate::footage::retry_after;
-
 /// TikTok counts requests by the minute.
 const NEXT_MINUTE: Duration = Duration::from_secs(60);
 
@@ -142,7 +140,7 @@ pub(super) fn failed(reason: &str) -> Failed {
 
 fn too_often(answer: &Answer) -> CallError {
     CallError::Throttled {
-        after: Some(retry_after(answer).unwrap_or(NEXT_MINUTE)),
+        after: (!answer.asks_to_wait()).then_some(NEXT_MINUTE),
         why: "TikTok is asked too often for this account.".to_owned(),
     }
 }

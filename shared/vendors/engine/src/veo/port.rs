@@ -1,97 +1,67 @@
 //! Google behind the Engine's port.
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use nexus_core::CallContext;
-use nexus_core::effect::{Found, Outcome};
 use nexus_core::egress::Cost;
-use nexus_engine::footage::{FootageBrief, FootageMaker, Progress, Quote};
-use nexus_kernel::{Failure, Timestamp};
-use nexus_outbound::{CallError, Outbound, Parts};
+use nexus_engine::footage::{FootageBrief, Quote};
+use nexus_kernel::Failure;
+use nexus_outbound::{Answer, CallError, Reading, Request, Vendor};
 
 use super::models::Model;
 use super::request::{self, VENDOR};
 use super::response;
-use crate::footage::{self, Download, Job};
+use crate::footage::{self, Dialect, Job, Maker};
 
 /// Footage by Google.
-pub struct Veo {
-    api: Outbound,
-    model: &'static Model,
-}
+pub type Veo = Maker<Interactions>;
 
-impl Veo {
-    /// Google with this model; `base` is the setting `VEO_BASE`, where there is one.
-    ///
-    /// # Errors
-    /// The model is not known here, or the base is no address: the setting, and what it may say.
-    pub fn new(parts: Parts, base: Option<String>, model: &str) -> Result<Self, Failure> {
-        let api = Outbound::new(&VENDOR, base, parts)
-            .map_err(|error| Failure::field(VENDOR.base_setting, error.to_string()))?;
-        Ok(Self { api, model: Model::named(model)? })
-    }
-
-    async fn interaction(&self, at: &CallContext, id: &str) -> Result<Job, CallError> {
-        self.api.call(at, request::get(id), Cost::ZERO, response::interaction).await
-    }
-}
+/// Google, by its interactions.
+#[derive(Debug)]
+pub struct Interactions;
 
 #[async_trait]
-impl FootageMaker for Veo {
-    fn name(&self) -> &'static str {
-        VENDOR.name
+impl Dialect for Interactions {
+    type Model = Model;
+
+    const VENDOR: &'static Vendor = &VENDOR;
+    const NOT_LISTED: &'static str =
+        "Google has no list of interactions; the account's usage is shown in its console";
+    const CAN_CANCEL: bool = true;
+
+    fn model(name: &str) -> Result<&'static Model, Failure> {
+        Model::named(name)
     }
 
-    fn engine(&self) -> String {
-        self.model.engine()
+    fn engine(model: &Model) -> String {
+        model.engine()
     }
 
-    fn quote(&self, brief: &FootageBrief) -> Result<Quote, Failure> {
-        self.model.quote(brief)
+    fn quote(model: &Model, brief: &FootageBrief) -> Result<Quote, Failure> {
+        model.quote(brief)
     }
 
-    async fn submit(&self, at: &CallContext, brief: &FootageBrief) -> Outcome {
-        let quote = match self.quote(brief) {
-            Ok(quote) => quote,
-            Err(failure) => return Outcome::Refused { why: failure.public().to_owned() },
-        };
-        let request = request::create(self.model, brief, quote.seconds);
-        let read = |answer: &_| response::created(answer, &quote);
-        match self.api.call(at, request, quote.cost, read).await {
-            Ok(job) => Outcome::Done { receipt: job, url: None },
-            Err(error) => error.into_outcome(),
-        }
+    fn submit(model: &Model, brief: &FootageBrief, seconds: u32) -> Request {
+        request::create(model, brief, seconds)
     }
 
-    async fn status(&self, at: &CallContext, job: &str) -> Result<Progress, Failure> {
-        self.interaction(at, job).await.map(|job| job.progress).map_err(footage::failure)
+    fn submitted(answer: &Answer, quote: &Quote) -> Result<Reading<String>, CallError> {
+        response::created(answer, quote)
     }
 
-    async fn fetch(&self, at: &CallContext, job: &str) -> Result<Bytes, Failure> {
-        for _ in 0..2 {
-            let job = self.interaction(at, job).await.map_err(footage::failure)?;
-            let Some(file) = job.output else {
-                return Err(footage::nothing_to_fetch(job.progress));
-            };
-            let request = request::download(file.reveal());
-            match self.api.call(at, request, Cost::ZERO, footage::downloaded).await {
-                Ok(Download::Bytes(bytes)) => return Ok(bytes),
-                Ok(Download::Gone) => {}
-                Err(error) => return Err(footage::failure(error)),
-            }
-        }
-        Err(footage::gone())
+    fn ask(job: &str) -> Request {
+        request::get(job)
     }
 
-    async fn cancel(&self, at: &CallContext, job: &str) -> Result<(), Failure> {
+    fn told(answer: &Answer) -> Result<Reading<Job>, CallError> {
+        response::interaction(answer)
+    }
+
+    fn download(output: &str) -> Request {
+        request::download(output)
+    }
+
+    async fn cancel(maker: &Maker<Self>, at: &CallContext, job: &str) -> Result<(), Failure> {
         let request = request::cancel(job);
-        self.api.call(at, request, Cost::ZERO, response::cancelled).await.map_err(footage::failure)
-    }
-
-    async fn look_up(&self, _: &CallContext, _: &FootageBrief, _: Timestamp) -> Found {
-        Found::StillUnknown {
-            why: "Google has no list of interactions; the account's usage is shown in its console"
-                .into(),
-        }
+        maker.api.call(at, request, Cost::ZERO, response::cancelled).await.map_err(footage::failure)
     }
 }
