@@ -147,6 +147,17 @@ mod tests {
     }
 
     #[test]
+    fn the_trace_is_x_rays_and_without_it_the_requests_own() {
+        let mut context = Context::default();
+        context.request_id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd".into();
+        assert_eq!(invocation(&context).trace, context.request_id);
+        let header = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+        context.xray_trace_id = Some(header.into());
+        assert_eq!(invocation(&context).trace, header);
+        assert_eq!(invocation(&context).request_id, context.request_id);
+    }
+
+    #[test]
     fn the_log_tells_info_unless_told_otherwise() {
         let filter = |pairs: &[(&str, &str)]| {
             log_filter(&Env::from_pairs(pairs.iter().copied())).to_string()

@@ -15,6 +15,8 @@ use serde_json::Value;
 
 mod maker;
 #[cfg(test)]
+pub(crate) mod suite;
+#[cfg(test)]
 pub(crate) mod trial;
 
 pub use maker::{Dialect, Maker};

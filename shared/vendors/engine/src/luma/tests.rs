@@ -1,13 +1,13 @@
-use nexus_core::effect::{Found, Outcome};
 use nexus_core::egress::Cost;
-use nexus_engine::footage::{FootageBrief, FootageMaker, Progress, Shape, StartPicture};
-use nexus_kernel::FailureKind;
+use nexus_engine::footage::{FootageBrief, FootageMaker, Shape, StartPicture};
 use nexus_outbound::{Answer, CallError, Reading, Repeat};
 use proptest::prelude::*;
 
 use super::models::{MODELS, Model, PICTURE_MOST};
+use super::port::AgentsApi;
 use super::{DEFAULT_MODEL, Luma, VENDOR, prices, request, response};
 use crate::footage::downloaded;
+use crate::footage::suite::{Part, suite};
 use crate::footage::trial::{
     House, from_picture, from_text, odd_answers, recordings, sends_exactly, told,
 };
@@ -145,108 +145,31 @@ proptest! {
     }
 }
 
+/// Luma as its recordings tell it.
+const PART: Part = Part {
+    model: DEFAULT_MODEL,
+    model_setting: "LUMA_MODEL",
+    engine: "luma ray-3.2",
+    job: JOB,
+    submit: SUBMIT,
+    status: STATUS,
+    output: OUTPUT,
+    unclear: &["submit.gateway", "submit.error-in-success", "submit.no-id", "submit.cut-off"],
+    waiting: (&["status.queued", "status.processing"], 5),
+    ready: "status.completed",
+    failed: &[
+        ("status.failed-content-moderated", "moderated", false),
+        ("status.failed-generation-failed", "failed", true),
+        ("status.unknown", "expired", true),
+    ],
+    expired: "fetch.expired",
+    impossible: || (FootageBrief { seconds: 10, ..from_picture() }, "5 seconds"),
+};
+
+suite!(PART as AgentsApi);
+
 fn luma(house: &House) -> Luma {
     Luma::new(house.parts.clone(), None, DEFAULT_MODEL).unwrap()
-}
-
-#[tokio::test]
-async fn what_cannot_be_set_is_refused_by_the_name_of_its_setting() {
-    let house = House::with_key(VENDOR.name).await;
-    let field = |base: Option<&str>, model: &str| {
-        let made = Luma::new(house.parts.clone(), base.map(str::to_owned), model);
-        made.err().map(|failure| failure.fields()[0].field.clone())
-    };
-    assert_eq!(field(None, DEFAULT_MODEL), None);
-    assert_eq!(field(Some("not an address"), DEFAULT_MODEL).as_deref(), Some("LUMA_BASE"));
-    assert_eq!(field(None, "of last year").as_deref(), Some("LUMA_MODEL"));
-}
-
-#[tokio::test(start_paused = true)]
-async fn n29_footage_is_submitted_polled_and_fetched() {
-    let house = House::with_key(VENDOR.name).await;
-    let luma = luma(&house);
-    assert_eq!((luma.name(), luma.engine().as_str()), ("luma", "luma ray-3.2"));
-    house.answers(SUBMIT, "luma", "submit.ok");
-    let submitted = luma.submit(&house.at, &from_picture()).await;
-    assert_eq!(submitted, Outcome::Done { receipt: JOB.into(), url: None });
-    for waiting in ["status.queued", "status.processing"] {
-        house.answers(STATUS, "luma", waiting);
-        let progress = luma.status(&house.at, JOB).await.unwrap();
-        assert_eq!(progress, Progress::Waiting { after_seconds: 5 }, "{waiting}");
-    }
-    house.answers(STATUS, "luma", "status.completed");
-    assert_eq!(luma.status(&house.at, JOB).await.unwrap(), Progress::Ready);
-    house.answers(STATUS, "luma", "status.completed").answers(OUTPUT, "luma", "fetch.ok");
-    assert_eq!(luma.fetch(&house.at, JOB).await.unwrap(), "not really an mp4");
-    house.is_played();
-}
-
-#[tokio::test(start_paused = true)]
-async fn n29_a_lost_submission_is_unknown_sent_once_and_left_to_a_person() {
-    let house = House::with_key(VENDOR.name).await;
-    let luma = luma(&house);
-    house.loses(SUBMIT);
-    let lost = luma.submit(&house.at, &from_picture()).await;
-    assert!(matches!(lost, Outcome::Unknown { .. }), "{lost:?}");
-    for unclear in ["submit.gateway", "submit.error-in-success", "submit.no-id", "submit.cut-off"] {
-        house.answers(SUBMIT, "luma", unclear);
-        let unclear = luma.submit(&house.at, &from_picture()).await;
-        assert!(matches!(unclear, Outcome::Unknown { .. }), "{unclear:?}");
-    }
-    let found = luma.look_up(&house.at, &from_picture(), nexus_contract::START).await;
-    assert!(matches!(found, Found::StillUnknown { .. }));
-    house.is_played();
-}
-
-#[tokio::test(start_paused = true)]
-async fn n29_what_cannot_be_made_is_refused_without_asking() {
-    let house = House::with_key(VENDOR.name).await;
-    let brief = FootageBrief { seconds: 10, ..from_picture() };
-    let refused = luma(&house).submit(&house.at, &brief).await;
-    assert!(matches!(refused, Outcome::Refused { why } if why.contains("5 seconds")));
-    house.is_played();
-}
-
-#[tokio::test(start_paused = true)]
-async fn n29_a_failed_or_unknown_generation_is_no_error_and_ends_the_wait() {
-    let house = House::with_key(VENDOR.name).await;
-    let luma = luma(&house);
-    for (recording, expected) in [
-        ("status.failed-content-moderated", ("moderated", false)),
-        ("status.failed-generation-failed", ("failed", true)),
-        ("status.unknown", ("expired", true)),
-    ] {
-        house.answers(STATUS, "luma", recording);
-        let Progress::Failed { code, again, .. } = luma.status(&house.at, JOB).await.unwrap()
-        else {
-            panic!("{recording} is no failure")
-        };
-        assert_eq!((code.as_str(), again), expected, "{recording}");
-    }
-    house.is_played();
-}
-
-#[tokio::test(start_paused = true)]
-async fn n29_an_address_that_has_expired_is_asked_for_once_more() {
-    let house = House::with_key(VENDOR.name).await;
-    let luma = luma(&house);
-    house
-        .answers(STATUS, "luma", "status.completed")
-        .answers(OUTPUT, "luma", "fetch.expired")
-        .answers(STATUS, "luma", "status.completed")
-        .answers(OUTPUT, "luma", "fetch.ok");
-    assert_eq!(luma.fetch(&house.at, JOB).await.unwrap(), "not really an mp4");
-    house
-        .answers(STATUS, "luma", "status.completed")
-        .answers(OUTPUT, "luma", "fetch.expired")
-        .answers(STATUS, "luma", "status.completed")
-        .answers(OUTPUT, "luma", "fetch.gone");
-    let gone = luma.fetch(&house.at, JOB).await.unwrap_err();
-    assert_eq!(gone.kind(), FailureKind::NotFound);
-    house.answers(STATUS, "luma", "status.processing");
-    let early = luma.fetch(&house.at, JOB).await.unwrap_err();
-    assert_eq!(early.kind(), FailureKind::Conflict);
-    house.is_played();
 }
 
 #[tokio::test(start_paused = true)]

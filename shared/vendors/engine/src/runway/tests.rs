@@ -1,13 +1,15 @@
-use nexus_core::effect::{Found, Outcome};
+use nexus_core::effect::Outcome;
 use nexus_core::egress::Cost;
-use nexus_engine::footage::{FootageBrief, FootageMaker, Progress, Shape, StartPicture};
+use nexus_engine::footage::{FootageBrief, FootageMaker, Shape, StartPicture};
 use nexus_kernel::FailureKind;
 use nexus_outbound::{Answer, CallError, Operation, Reading, Repeat};
 use proptest::prelude::*;
 
 use super::models::{DATA_URI_MOST, MODELS, Model};
+use super::port::RunwayApi;
 use super::{DEFAULT_MODEL, Runway, VENDOR, prices, request, response};
 use crate::footage::downloaded;
+use crate::footage::suite::{Part, suite};
 use crate::footage::trial::{
     House, from_picture, from_text, odd_answers, recordings, sends_exactly, told,
 };
@@ -187,65 +189,34 @@ proptest! {
     }
 }
 
+/// Runway as its recordings tell it.
+const PART: Part = Part {
+    model: DEFAULT_MODEL,
+    model_setting: "RUNWAY_MODEL",
+    engine: "runway gen4_turbo",
+    job: TASK,
+    submit: SUBMIT,
+    status: STATUS,
+    output: OUTPUT,
+    unclear: &["submit.gateway", "submit.error-in-success", "submit.no-id", "submit.cut-off"],
+    waiting: (&["status.pending", "status.throttled", "status.running"], 5),
+    ready: "status.succeeded",
+    failed: &[
+        ("status.failed-input-refused", "moderated", false),
+        ("status.failed-output-refused", "moderated", false),
+        ("status.failed-bad-output", "failed", true),
+        ("status.failed-new-code", "failed", true),
+        ("status.cancelled", "cancelled", false),
+        ("status.unknown", "expired", true),
+    ],
+    expired: "fetch.expired",
+    impossible: || (from_text(), "picture"),
+};
+
+suite!(PART as RunwayApi);
+
 fn runway(house: &House) -> Runway {
     Runway::new(house.parts.clone(), None, "gen4_turbo").unwrap()
-}
-
-#[tokio::test]
-async fn what_cannot_be_set_is_refused_by_the_name_of_its_setting() {
-    let house = House::with_key(VENDOR.name).await;
-    let field = |base: Option<&str>, model: &str| {
-        let made = Runway::new(house.parts.clone(), base.map(str::to_owned), model);
-        made.err().map(|failure| failure.fields()[0].field.clone())
-    };
-    assert_eq!(field(None, DEFAULT_MODEL), None);
-    assert_eq!(field(Some("not an address"), DEFAULT_MODEL).as_deref(), Some("RUNWAY_BASE"));
-    assert_eq!(field(None, "of last year").as_deref(), Some("RUNWAY_MODEL"));
-}
-
-#[tokio::test(start_paused = true)]
-async fn n29_footage_is_submitted_polled_and_fetched() {
-    let house = House::with_key(VENDOR.name).await;
-    let runway = runway(&house);
-    assert_eq!((runway.name(), runway.engine().as_str()), ("runway", "runway gen4_turbo"));
-    house.answers(SUBMIT, "runway", "submit.ok");
-    let submitted = runway.submit(&house.at, &from_picture()).await;
-    assert_eq!(submitted, Outcome::Done { receipt: TASK.into(), url: None });
-    for waiting in ["status.pending", "status.throttled", "status.running"] {
-        house.answers(STATUS, "runway", waiting);
-        let progress = runway.status(&house.at, TASK).await.unwrap();
-        assert_eq!(progress, Progress::Waiting { after_seconds: 5 }, "{waiting}");
-    }
-    house.answers(STATUS, "runway", "status.succeeded");
-    assert_eq!(runway.status(&house.at, TASK).await.unwrap(), Progress::Ready);
-    house.answers(STATUS, "runway", "status.succeeded").answers(OUTPUT, "runway", "fetch.ok");
-    assert_eq!(runway.fetch(&house.at, TASK).await.unwrap(), "not really an mp4");
-    house.is_played();
-}
-
-#[tokio::test(start_paused = true)]
-async fn n29_a_lost_submission_is_unknown_sent_once_and_left_to_a_person() {
-    let house = House::with_key(VENDOR.name).await;
-    let runway = runway(&house);
-    house.loses(SUBMIT);
-    let lost = runway.submit(&house.at, &from_picture()).await;
-    assert!(matches!(lost, Outcome::Unknown { .. }), "{lost:?}");
-    for unclear in ["submit.gateway", "submit.error-in-success", "submit.no-id", "submit.cut-off"] {
-        house.answers(SUBMIT, "runway", unclear);
-        let unclear = runway.submit(&house.at, &from_picture()).await;
-        assert!(matches!(unclear, Outcome::Unknown { .. }), "{unclear:?}");
-    }
-    let found = runway.look_up(&house.at, &from_picture(), nexus_contract::START).await;
-    assert!(matches!(found, Found::StillUnknown { .. }));
-    house.is_played();
-}
-
-#[tokio::test(start_paused = true)]
-async fn n29_what_cannot_be_made_is_refused_without_asking() {
-    let house = House::with_key(VENDOR.name).await;
-    let refused = runway(&house).submit(&house.at, &from_text()).await;
-    assert!(matches!(refused, Outcome::Refused { why } if why.contains("picture")));
-    house.is_played();
 }
 
 #[tokio::test(start_paused = true)]
@@ -254,54 +225,6 @@ async fn n29_the_daily_cap_is_a_long_wait_and_not_asked_again_meanwhile() {
     house.answers(SUBMIT, "runway", "submit.daily-cap");
     let capped = runway(&house).submit(&house.at, &from_picture()).await;
     assert_eq!(capped, Outcome::Throttled { after_seconds: 3_600 });
-    house.is_played();
-}
-
-#[tokio::test(start_paused = true)]
-async fn n29_a_failed_or_unknown_task_is_no_error_and_ends_the_wait() {
-    let house = House::with_key(VENDOR.name).await;
-    let runway = runway(&house);
-    for (recording, expected) in [
-        ("status.failed-input-refused", ("moderated", false)),
-        ("status.failed-output-refused", ("moderated", false)),
-        ("status.failed-bad-output", ("failed", true)),
-        ("status.failed-new-code", ("failed", true)),
-        ("status.cancelled", ("cancelled", false)),
-        ("status.unknown", ("expired", true)),
-    ] {
-        house.answers(STATUS, "runway", recording);
-        let Progress::Failed { code, again, .. } = runway.status(&house.at, TASK).await.unwrap()
-        else {
-            panic!("{recording} is no failure")
-        };
-        assert_eq!((code.as_str(), again), expected, "{recording}");
-    }
-    house.is_played();
-}
-
-#[tokio::test(start_paused = true)]
-async fn n29_an_address_that_has_expired_is_asked_for_once_more() {
-    let house = House::with_key(VENDOR.name).await;
-    let runway = runway(&house);
-    house
-        .answers(STATUS, "runway", "status.succeeded")
-        .answers(OUTPUT, "runway", "fetch.expired")
-        .answers(STATUS, "runway", "status.succeeded")
-        .answers(OUTPUT, "runway", "fetch.ok");
-    assert_eq!(runway.fetch(&house.at, TASK).await.unwrap(), "not really an mp4");
-    house
-        .answers(STATUS, "runway", "status.succeeded")
-        .answers(OUTPUT, "runway", "fetch.expired")
-        .answers(STATUS, "runway", "status.succeeded")
-        .answers(OUTPUT, "runway", "fetch.gone");
-    let gone = runway.fetch(&house.at, TASK).await.unwrap_err();
-    assert_eq!(gone.kind(), FailureKind::NotFound);
-    house.answers(STATUS, "runway", "status.running");
-    let early = runway.fetch(&house.at, TASK).await.unwrap_err();
-    assert_eq!(early.kind(), FailureKind::Conflict);
-    house.answers(STATUS, "runway", "status.unknown");
-    let never = runway.fetch(&house.at, TASK).await.unwrap_err();
-    assert_eq!(never.kind(), FailureKind::NotFound);
     house.is_played();
 }
 

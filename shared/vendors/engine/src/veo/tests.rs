@@ -1,13 +1,14 @@
-use nexus_core::effect::{Found, Outcome};
 use nexus_core::egress::Cost;
-use nexus_engine::footage::{FootageBrief, FootageMaker, Progress, StartPicture};
+use nexus_engine::footage::{FootageBrief, FootageMaker, StartPicture};
 use nexus_kernel::FailureKind;
 use nexus_outbound::{Answer, CallError, Reading, Repeat};
 use proptest::prelude::*;
 
 use super::models::{MODELS, Model, PICTURE_MOST};
+use super::port::Interactions;
 use super::{DEFAULT_MODEL, VENDOR, Veo, prices, request, response};
 use crate::footage::downloaded;
+use crate::footage::suite::{Part, suite};
 use crate::footage::trial::{
     House, from_picture, from_text, odd_answers, recordings, sends_exactly, told,
 };
@@ -153,107 +154,47 @@ proptest! {
     }
 }
 
+/// Google as its recordings tell it.
+const PART: Part = Part {
+    model: DEFAULT_MODEL,
+    model_setting: "VEO_MODEL",
+    // The setting names whom a tenant chose; what made a thing is named as what it is.
+    engine: "google gemini-omni-1.1-flash",
+    job: JOB,
+    submit: SUBMIT,
+    status: STATUS,
+    output: FILE,
+    unclear: &[
+        "submit.internal",
+        "submit.wordless-error-in-success",
+        "submit.no-id",
+        "submit.cut-off",
+    ],
+    waiting: (&["status.queued", "status.in-progress"], 10),
+    ready: "status.completed",
+    failed: &[
+        ("status.completed-without-video", "moderated", false),
+        ("status.unknown", "expired", true),
+        ("status.budget-exceeded", "budget", false),
+        ("status.requires-action", "failed", false),
+        ("status.incomplete", "failed", true),
+    ],
+    expired: "fetch.gone",
+    impossible: || (FootageBrief { seconds: 30, ..from_picture() }, "10 seconds"),
+};
+
+suite!(PART as Interactions);
+
 fn veo(house: &House) -> Veo {
     Veo::new(house.parts.clone(), None, DEFAULT_MODEL).unwrap()
 }
 
-#[tokio::test]
-async fn what_cannot_be_set_is_refused_by_the_name_of_its_setting() {
-    let house = House::with_key(VENDOR.name).await;
-    let field = |base: Option<&str>, model: &str| {
-        let made = Veo::new(house.parts.clone(), base.map(str::to_owned), model);
-        made.err().map(|failure| failure.fields()[0].field.clone())
-    };
-    assert_eq!(field(None, DEFAULT_MODEL), None);
-    assert_eq!(field(Some("not an address"), DEFAULT_MODEL).as_deref(), Some("VEO_BASE"));
-    assert_eq!(field(None, "of last year").as_deref(), Some("VEO_MODEL"));
-}
-
 #[tokio::test(start_paused = true)]
-async fn n29_footage_is_submitted_polled_and_fetched() {
+async fn a_bad_key_is_answered_with_400_as_well_and_is_no_lost_job() {
     let house = House::with_key(VENDOR.name).await;
-    let veo = veo(&house);
-    // The setting names whom a tenant chose; what made a thing is named as what it is.
-    assert_eq!((veo.name(), veo.engine().as_str()), ("veo", "google gemini-omni-1.1-flash"));
-    house.answers(SUBMIT, "veo", "submit.ok");
-    let submitted = veo.submit(&house.at, &from_picture()).await;
-    assert_eq!(submitted, Outcome::Done { receipt: JOB.into(), url: None });
-    for waiting in ["status.queued", "status.in-progress"] {
-        house.answers(STATUS, "veo", waiting);
-        let progress = veo.status(&house.at, JOB).await.unwrap();
-        assert_eq!(progress, Progress::Waiting { after_seconds: 10 }, "{waiting}");
-    }
-    house.answers(STATUS, "veo", "status.completed");
-    assert_eq!(veo.status(&house.at, JOB).await.unwrap(), Progress::Ready);
-    house.answers(STATUS, "veo", "status.completed").answers(FILE, "veo", "fetch.ok");
-    assert_eq!(veo.fetch(&house.at, JOB).await.unwrap(), "not really an mp4");
-    house.is_played();
-}
-
-#[tokio::test(start_paused = true)]
-async fn n29_a_lost_submission_is_unknown_sent_once_and_left_to_a_person() {
-    let house = House::with_key(VENDOR.name).await;
-    let veo = veo(&house);
-    house.loses(SUBMIT);
-    let lost = veo.submit(&house.at, &from_picture()).await;
-    assert!(matches!(lost, Outcome::Unknown { .. }), "{lost:?}");
-    for unclear in
-        ["submit.internal", "submit.wordless-error-in-success", "submit.no-id", "submit.cut-off"]
-    {
-        house.answers(SUBMIT, "veo", unclear);
-        let unclear = veo.submit(&house.at, &from_picture()).await;
-        assert!(matches!(unclear, Outcome::Unknown { .. }), "{unclear:?}");
-    }
-    let found = veo.look_up(&house.at, &from_picture(), nexus_contract::START).await;
-    assert!(matches!(found, Found::StillUnknown { .. }));
-    house.is_played();
-}
-
-#[tokio::test(start_paused = true)]
-async fn n29_what_cannot_be_made_is_refused_without_asking() {
-    let house = House::with_key(VENDOR.name).await;
-    let brief = FootageBrief { seconds: 30, ..from_picture() };
-    let refused = veo(&house).submit(&house.at, &brief).await;
-    assert!(matches!(refused, Outcome::Refused { why } if why.contains("10 seconds")));
-    house.is_played();
-}
-
-#[tokio::test(start_paused = true)]
-async fn n29_a_completed_interaction_without_footage_is_a_refusal_and_an_unknown_one_has_expired() {
-    let house = House::with_key(VENDOR.name).await;
-    let veo = veo(&house);
-    for (recording, expected) in [
-        ("status.completed-without-video", ("moderated", false)),
-        ("status.unknown", ("expired", true)),
-        ("status.budget-exceeded", ("budget", false)),
-        ("status.requires-action", ("failed", false)),
-        ("status.incomplete", ("failed", true)),
-    ] {
-        house.answers(STATUS, "veo", recording);
-        let Progress::Failed { code, again, .. } = veo.status(&house.at, JOB).await.unwrap() else {
-            panic!("{recording} is no failure")
-        };
-        assert_eq!((code.as_str(), again), expected, "{recording}");
-    }
-    // A bad key is answered with 400 as well, and is no lost job.
     house.answers(STATUS, "veo", "status.bad-key");
-    let login = veo.status(&house.at, JOB).await.unwrap_err();
+    let login = veo(&house).status(&house.at, JOB).await.unwrap_err();
     assert_eq!(login.kind(), FailureKind::Unavailable);
-    house.is_played();
-}
-
-#[tokio::test(start_paused = true)]
-async fn n29_a_file_that_is_gone_is_asked_for_once_more_and_given_up() {
-    let house = House::with_key(VENDOR.name).await;
-    let veo = veo(&house);
-    for _ in 0..2 {
-        house.answers(STATUS, "veo", "status.completed").answers(FILE, "veo", "fetch.gone");
-    }
-    let gone = veo.fetch(&house.at, JOB).await.unwrap_err();
-    assert_eq!(gone.kind(), FailureKind::NotFound);
-    house.answers(STATUS, "veo", "status.in-progress");
-    let early = veo.fetch(&house.at, JOB).await.unwrap_err();
-    assert_eq!(early.kind(), FailureKind::Conflict);
     house.is_played();
 }
 
