@@ -3,6 +3,7 @@
 //! * [`table`], [`queues`], [`blobs`], [`vault`], [`bus`]: the suites. A sentence of a port's contract is one function or more, named
 //!   after the sentence's number; `table_contract!(open)` and its sisters make a test of each, `suite(open)` runs
 //!   them one after the other.
+//! * [`sequences`]: what may be asked of a table, in whatever order, for holding two adapters against each other.
 //! * [`memory`]: the ports in memory, the reference by which other adapters are measured.
 //! * [`StaleIndex`] and [`Flaky`]: the ports as they are on a bad day.
 //!
@@ -18,6 +19,7 @@ mod sentences;
 pub mod blobs;
 pub mod bus;
 pub mod queues;
+pub mod sequences;
 pub mod table;
 pub mod vault;
 

@@ -10,41 +10,29 @@
 //! * receives counted among the dead letters, and the moment of a message that was brought back, are a queue's own.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Debug;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use nexus_aws::DynamoTable;
-use nexus_contract::START;
-use nexus_core::RecordKind;
+use nexus_contract::sequences::{TableStep, runner, table_step, told};
 use nexus_core::queues::{Message, QueueAddress, QueueSettings, Queues, Received};
 use nexus_core::scope::Product;
 use nexus_core::table::{
-    CommitToken, Condition, Index, IndexEntry, Item, Key, MAX_PAGE, Op, Order, Page, Query, Range,
-    Slice, Table,
+    CommitToken, Condition, Index, Item, MAX_PAGE, Op, Page, Query, Slice, Table,
 };
 use nexus_embedded::Store;
 use nexus_kernel::ambient::ManualClock;
 use nexus_kernel::{Ambient, Clock as _, Timestamp};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::sample::select;
-use proptest::test_runner::{Config, RngSeed, TestRunner};
 use tokio::runtime::Runtime;
 
 use crate::emulator::Emulator;
 
 /// How many sequences each port is tried with.
 const SEQUENCES: u32 = 200;
-
-fn runner() -> TestRunner {
-    let rng_seed = RngSeed::Fixed(2027);
-    let config =
-        Config { cases: SEQUENCES, rng_seed, failure_persistence: None, ..Config::default() };
-    TestRunner::new(config)
-}
 
 fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
@@ -54,118 +42,8 @@ fn open(dir: &Path, clock: &ManualClock) -> Store {
     Store::open(dir, Product::Engine, Ambient::seeded(Arc::new(clock.clone()), 1)).unwrap()
 }
 
-fn pass(clock: &ManualClock, seconds: u64) {
-    clock.move_to(clock.now() + Duration::from_secs(seconds));
-}
-
-/// Errors are compared by what they say, without their causes.
-fn told<T: Debug, E: Debug>(outcome: Result<T, E>) -> String {
-    format!("{outcome:?}")
-}
-
-#[derive(Debug, Clone)]
-enum TableStep {
-    Commit(Vec<Op>, Option<u8>),
-    Get(Key),
-    GetMany(Vec<Key>),
-    Query(Query, u32),
-    Scan(u32),
-    Pass(u64),
-}
-
-const SORTS: [&str; 9] = ["a", "a\u{0}", "aa", "ab", "b", "é", "\u{d7ff}", "\u{ffff}", "😀"];
-
-fn key() -> impl Strategy<Value = Key> {
-    (select(vec!["p", "q"]), select(SORTS.to_vec())).prop_map(|(pk, sk)| Key::stored(pk, sk))
-}
-
-fn entry() -> impl Strategy<Value = Option<IndexEntry>> {
-    let entry = (select(vec!["x", "y"]), select(SORTS.to_vec()));
-    proptest::option::of(
-        entry.prop_map(|(p, s)| IndexEntry { partition: p.into(), sort: s.into() }),
-    )
-}
-
-fn condition() -> impl Strategy<Value = Condition> {
-    prop_oneof![
-        6 => Just(Condition::Always),
-        2 => Just(Condition::Absent),
-        2 => Just(Condition::Present),
-        2 => (0..4u64).prop_map(Condition::Version),
-        1 => (-3..6i64).prop_map(Condition::CounterAtMost),
-    ]
-}
-
-fn kind() -> impl Strategy<Value = RecordKind> {
-    select(RecordKind::ALL.to_vec())
-}
-
-fn expires() -> impl Strategy<Value = Option<Timestamp>> {
-    proptest::option::of((0..9_000u64).prop_map(|ms| START + Duration::from_millis(ms)))
-}
-
-fn item() -> impl Strategy<Value = Item> {
-    let body = select(vec!["", "{}", r#"{"text":"Señal 😀 \" \\"}"#]);
-    (key(), kind(), 0..4u64, expires(), entry(), entry(), -3..6i64, body).prop_map(
-        |(key, kind, version, expires, due, list, counter, body)| Item {
-            key,
-            kind,
-            version,
-            expires,
-            due,
-            list,
-            counter,
-            body: body.into(),
-        },
-    )
-}
-
-fn op() -> impl Strategy<Value = Op> {
-    let delta = prop_oneof![8 => -3..6i64, 1 => Just(i64::MAX), 1 => Just(i64::MIN)];
-    prop_oneof![
-        5 => (item(), condition()).prop_map(|(item, when)| Op::Put { item, when }),
-        2 => (key(), condition()).prop_map(|(key, when)| Op::Delete { key, when }),
-        1 => (key(), condition()).prop_map(|(key, when)| Op::Check { key, when }),
-        3 => (key(), kind(), delta, expires(), condition()).prop_map(
-            |(key, kind, delta, expires, when)| Op::Add { key, kind, delta, expires, when }
-        ),
-    ]
-}
-
-fn query() -> impl Strategy<Value = Query> {
-    let bound =
-        || select(vec!["", "a", "a\u{0}", "ab", "é", "\u{d7ff}", "\u{ffff}", "😀", "\u{10ffff}"]);
-    let range = prop_oneof![
-        Just(Range::All),
-        bound().prop_map(|p| Range::Prefix(p.into())),
-        (bound(), bound()).prop_map(|(from, to)| Range::Between(from.into(), to.into())),
-    ];
-    let of = select(vec![
-        (Index::Base, "p"),
-        (Index::Base, "q"),
-        (Index::Due, "x"),
-        (Index::List, "x"),
-        (Index::List, "y"),
-    ]);
-    let order = select(vec![Order::Ascending, Order::Descending]);
-    (of, range, order).prop_map(|((index, partition), range, order)| Query {
-        index,
-        partition: partition.into(),
-        range,
-        order,
-    })
-}
-
-fn table_step() -> impl Strategy<Value = TableStep> {
-    prop_oneof![
-        8 => (vec(op(), 1..6), proptest::option::weighted(0.3, 0..3u8))
-            .prop_map(|(ops, token)| TableStep::Commit(ops, token)),
-        1 => key().prop_map(TableStep::Get),
-        1 => vec(key(), 0..6).prop_map(TableStep::GetMany),
-        3 => (query(), 1..6u32).prop_map(|(query, limit)| TableStep::Query(query, limit)),
-        1 => (3..9u32).prop_map(TableStep::Scan),
-        1 => (0..400u64).prop_map(TableStep::Pass),
-    ]
+fn pass(clock: &ManualClock, by: Duration) {
+    clock.move_to(clock.now() + by);
 }
 
 /// The rows of all pages of a question, or of everything.
@@ -234,7 +112,7 @@ impl Tables {
                 let expected = comparable(None, rows(&*self.ours, None, limit).await);
                 prop_assert_eq!(comparable(None, rows(&self.aws, None, limit).await), expected);
             }
-            TableStep::Pass(seconds) => pass(&self.clock, seconds),
+            TableStep::Pass(by) => pass(&self.clock, by),
         }
         Ok(())
     }
@@ -276,7 +154,7 @@ fn the_table_answers_as_the_one_on_one_machine() {
             tables.empty().await
         })
     };
-    runner().run(&vec(table_step(), 1..16), run).unwrap();
+    runner(SEQUENCES).run(&vec(table_step(), 1..16), run).unwrap();
 }
 
 /// Times in seconds.
@@ -351,7 +229,7 @@ impl Line {
             QueueStep::Retry(which, after) => self.retry(which, after).await,
             QueueStep::Redrive => self.redrive().await?,
             QueueStep::Depth => self.weigh().await?,
-            QueueStep::Pass(seconds) => pass(&self.clock, seconds),
+            QueueStep::Pass(seconds) => pass(&self.clock, Duration::from_secs(seconds)),
         }
         Ok(())
     }
@@ -478,5 +356,5 @@ fn the_queues_answer_as_those_on_one_machine() {
             line.weigh().await
         })
     };
-    runner().run(&vec(queue_step(), 1..24), run).unwrap();
+    runner(SEQUENCES).run(&vec(queue_step(), 1..24), run).unwrap();
 }

@@ -1,134 +1,23 @@
 //! Whatever is asked, in whatever order, the embedded adapters answer as those in memory do.
 
-use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use nexus_contract::START;
 use nexus_contract::memory::{MemoryQueues, MemoryTable};
-use nexus_core::RecordKind;
+use nexus_contract::sequences::{TableStep, runner, table_step, told};
 use nexus_core::queues::{Message, QueueAddress, QueueSettings, Queues};
-use nexus_core::table::{
-    CommitToken, Condition, Index, IndexEntry, Item, Key, Op, Order, Page, Query, Range, Slice,
-    StoreError, Table,
-};
+use nexus_core::table::{CommitToken, Condition, Item, Op, Page, Query, Slice, StoreError, Table};
 use nexus_kernel::Clock as _;
 use nexus_kernel::ambient::ManualClock;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::sample::select;
-use proptest::test_runner::{Config, RngSeed, TestRunner};
 
 use crate::open;
 
-fn runner(cases: u32) -> TestRunner {
-    let rng_seed = RngSeed::Fixed(2027);
-    TestRunner::new(Config { cases, rng_seed, failure_persistence: None, ..Config::default() })
-}
-
-/// Errors are compared by what they say, without their causes.
-fn told<T: Debug, E: Debug>(outcome: Result<T, E>) -> String {
-    format!("{outcome:?}")
-}
-
-fn pass(clock: &ManualClock, millis: u64) {
-    clock.move_to(clock.now() + Duration::from_millis(millis));
-}
-
-#[derive(Debug, Clone)]
-enum TableStep {
-    Commit(Vec<Op>, Option<u8>),
-    Get(Key),
-    Query(Query, u32),
-    Pass(u64),
-}
-
-const SORTS: [&str; 9] = ["a", "a\u{0}", "aa", "ab", "b", "é", "\u{d7ff}", "\u{ffff}", "😀"];
-
-fn key() -> impl Strategy<Value = Key> {
-    (select(vec!["p", "q"]), select(SORTS.to_vec())).prop_map(|(pk, sk)| Key::stored(pk, sk))
-}
-
-fn entry() -> impl Strategy<Value = Option<IndexEntry>> {
-    let entry = (select(vec!["x", "y"]), select(SORTS.to_vec()));
-    proptest::option::of(
-        entry.prop_map(|(p, s)| IndexEntry { partition: p.into(), sort: s.into() }),
-    )
-}
-
-fn condition() -> impl Strategy<Value = Condition> {
-    prop_oneof![
-        6 => Just(Condition::Always),
-        2 => Just(Condition::Absent),
-        2 => Just(Condition::Present),
-        2 => (0..4u64).prop_map(Condition::Version),
-        1 => (-3..6i64).prop_map(Condition::CounterAtMost),
-    ]
-}
-
-fn kind() -> impl Strategy<Value = RecordKind> {
-    select(RecordKind::ALL.to_vec())
-}
-
-fn item() -> impl Strategy<Value = Item> {
-    let expires =
-        proptest::option::of((0..9u32).prop_map(|n| START + Duration::from_nanos(n.into())));
-    (key(), kind(), 0..4u64, expires, entry(), entry(), -3..6i64, select(vec!["", "{}", "\"é\""]))
-        .prop_map(|(key, kind, version, expires, due, list, counter, body)| Item {
-            key,
-            kind,
-            version,
-            expires,
-            due,
-            list,
-            counter,
-            body: body.into(),
-        })
-}
-
-fn op() -> impl Strategy<Value = Op> {
-    prop_oneof![
-        5 => (item(), condition()).prop_map(|(item, when)| Op::Put { item, when }),
-        2 => (key(), condition()).prop_map(|(key, when)| Op::Delete { key, when }),
-        1 => (key(), condition()).prop_map(|(key, when)| Op::Check { key, when }),
-        3 => (key(), kind(), prop_oneof![9 => -3..6i64, 1 => Just(i64::MAX)], condition())
-            .prop_map(|(key, kind, delta, when)| Op::Add { key, kind, delta, expires: None, when }),
-    ]
-}
-
-fn query() -> impl Strategy<Value = Query> {
-    let bound =
-        || select(vec!["", "a", "a\u{0}", "ab", "é", "\u{d7ff}", "\u{ffff}", "😀", "\u{10ffff}"]);
-    let range = prop_oneof![
-        Just(Range::All),
-        bound().prop_map(|p| Range::Prefix(p.into())),
-        (bound(), bound()).prop_map(|(from, to)| Range::Between(from.into(), to.into())),
-    ];
-    let of = select(vec![
-        (Index::Base, "p"),
-        (Index::Base, "q"),
-        (Index::Due, "x"),
-        (Index::List, "x"),
-        (Index::List, "y"),
-    ]);
-    let order = select(vec![Order::Ascending, Order::Descending]);
-    (of, range, order).prop_map(|((index, partition), range, order)| Query {
-        index,
-        partition: partition.into(),
-        range,
-        order,
-    })
-}
-
-fn table_step() -> impl Strategy<Value = TableStep> {
-    prop_oneof![
-        8 => (vec(op(), 1..6), proptest::option::weighted(0.2, 0..3u8))
-            .prop_map(|(ops, token)| TableStep::Commit(ops, token)),
-        1 => key().prop_map(TableStep::Get),
-        3 => (query(), 1..6u32).prop_map(|(query, limit)| TableStep::Query(query, limit)),
-        1 => (0..400_000u64).prop_map(TableStep::Pass),
-    ]
+fn pass(clock: &ManualClock, by: Duration) {
+    clock.move_to(clock.now() + by);
 }
 
 /// All pages, each with its length, so that pages are compared as well.
@@ -170,12 +59,20 @@ fn the_table_answers_as_the_one_in_memory() {
                         let expected = told(memory.get(&key).await);
                         prop_assert_eq!(told(embedded.get(&key).await), expected);
                     }
+                    TableStep::GetMany(keys) => {
+                        let expected = told(memory.get_many(&keys).await);
+                        prop_assert_eq!(told(embedded.get_many(&keys).await), expected);
+                    }
+                    TableStep::Scan(limit) => {
+                        let expected = pages(&memory, None, limit).await;
+                        prop_assert_eq!(pages(&*embedded, None, limit).await, expected);
+                    }
                     TableStep::Query(query, limit) => {
                         let expected = pages(&memory, Some(&query), limit).await;
                         let found = pages(&*embedded, Some(&query), limit).await;
                         prop_assert_eq!(found, expected, "{:?}", query);
                     }
-                    TableStep::Pass(millis) => pass(&clock, millis),
+                    TableStep::Pass(by) => pass(&clock, by),
                 }
             }
             let expected = pages(&memory, None, 4).await;
@@ -278,7 +175,7 @@ fn the_queues_answer_as_those_in_memory() {
                         let found = embedded.redrive(&dead, &queue, max).await.unwrap();
                         prop_assert_eq!(found, expected);
                     }
-                    QueueStep::Pass(millis) => pass(&clock, millis),
+                    QueueStep::Pass(millis) => pass(&clock, ms(millis)),
                 }
                 for queue in [&queue, &dead] {
                     let expected = memory.depth(queue).await.unwrap();
