@@ -133,6 +133,22 @@ impl EnginePlatform for With {
     fn footage_makers(&self) -> Vec<Arc<dyn FootageMaker>> {
         self.0.footage_makers()
     }
+
+    fn locator(&self) -> Arc<dyn nexus_engine::clicks::Locator> {
+        EnginePlatform::locator(&self.0)
+    }
+
+    fn sentiment(&self) -> Arc<dyn nexus_engine::sentiment::Sentiment> {
+        EnginePlatform::sentiment(&self.0)
+    }
+
+    fn listeners(&self) -> Vec<Arc<dyn nexus_engine::comments::Listener>> {
+        EnginePlatform::listeners(&self.0)
+    }
+
+    fn bus(&self) -> Arc<dyn nexus_core::Bus> {
+        EnginePlatform::bus(&self.0)
+    }
 }
 
 /// The function on a platform.

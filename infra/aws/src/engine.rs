@@ -3,12 +3,16 @@
 use std::error::Error;
 use std::sync::{Arc, OnceLock};
 
+use nexus_aws::comprehend::ComprehendSentiment;
+use nexus_aws::eventbridge::EventBridgeBus;
 use nexus_aws::polly::{PollySpeech, Voices};
 use nexus_aws::rekognition::RekognitionLabels;
 use nexus_aws::ssm::HouseKeys;
 use nexus_aws::translate::AmazonTranslate;
 use nexus_aws::{DynamoTable, S3Blobs, SdkConfig, SqsQueues};
-use nexus_core::{Blobs, Gauge, Product, QueueAddress, Queues, Sender, Table, Vault};
+use nexus_core::{Blobs, Bus, Gauge, Product, QueueAddress, Queues, Sender, Table, Vault};
+use nexus_engine::clicks::{Locator, Unlocated};
+use nexus_engine::comments::Listener;
 use nexus_engine::connections::Login;
 use nexus_engine::copy::Copywriter;
 use nexus_engine::footage::FootageMaker;
@@ -16,6 +20,7 @@ use nexus_engine::narration::Speech;
 use nexus_engine::platform::{Access, Area};
 use nexus_engine::providers::{Choice, CopyProvider, SpeechProvider};
 use nexus_engine::publishing::Publisher;
+use nexus_engine::sentiment::Sentiment;
 use nexus_engine::tagging::Labeller;
 use nexus_engine::translation::Translator;
 use nexus_engine::{EnginePlatform, Hop};
@@ -38,6 +43,7 @@ pub struct AwsEngine {
     tokens: String,
     copywriter: CopyProvider,
     footage: Vec<String>,
+    bus: String,
     table: OnceLock<DynamoTable>,
     blobs: OnceLock<S3Blobs>,
     queues: OnceLock<SqsQueues>,
@@ -76,6 +82,7 @@ pub async fn engine(env: &Env) -> Result<AwsEngine, Box<dyn Error + Send + Sync>
         keys: env.get("KEYS").filter(|root| !root.is_empty()).map(str::to_owned),
         copywriter,
         footage: footage.map(str::to_owned).collect(),
+        bus: env.get("BUS").unwrap_or("default").to_owned(),
         table: OnceLock::new(),
         blobs: OnceLock::new(),
         queues: OnceLock::new(),
@@ -199,6 +206,22 @@ impl EnginePlatform for AwsEngine {
         let makers = self.vendor(suite::Settings::footage_makers).unwrap_or_default();
         let named = |name: &String| makers.iter().find(|maker| maker.name() == name).cloned();
         self.footage.iter().filter_map(named).collect()
+    }
+
+    fn locator(&self) -> Arc<dyn Locator> {
+        Arc::new(Unlocated)
+    }
+
+    fn sentiment(&self) -> Arc<dyn Sentiment> {
+        Arc::new(ComprehendSentiment::new(&self.config))
+    }
+
+    fn listeners(&self) -> Vec<Arc<dyn Listener>> {
+        self.networks().listeners
+    }
+
+    fn bus(&self) -> Arc<dyn Bus> {
+        Arc::new(EventBridgeBus::new(&self.config, self.bus.clone()))
     }
 }
 

@@ -6,16 +6,19 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use nexus_core::CallContext;
+use nexus_engine::clicks::{Locator, Unlocated};
 use nexus_engine::copy::Copywriter;
 use nexus_engine::footage::FootageMaker;
 use nexus_engine::narration::{Speech, Spoken};
 use nexus_engine::providers::{Choice, CopyProvider, SpeechProvider};
+use nexus_engine::sentiment::Sentiment;
 use nexus_engine::tagging::Labeller;
 use nexus_engine::translation::Translator;
 use nexus_kernel::{Failure, Language};
 use nexus_media::av::{FONT_FILE, Ffmpeg};
 use nexus_offline::apertium::Apertium;
 use nexus_offline::image_facts::ImageFacts;
+use nexus_offline::lexicon::Lexicon;
 use nexus_offline::speech::OfflineSpeech;
 use nexus_offline::template_copy::TemplateCopywriter;
 use nexus_outbound::Parts;
@@ -37,6 +40,10 @@ pub struct Engines {
     pub voices: Choice<SpeechProvider, dyn Speech>,
     /// Makes footage for money, where the vault has a vendor's key.
     pub footage_makers: Vec<Arc<dyn FootageMaker>>,
+    /// Tells where an address is, where a database is installed.
+    pub locator: Arc<dyn Locator>,
+    /// Tells how a text sounds.
+    pub sentiment: Arc<dyn Sentiment>,
     /// Connects accounts at networks and carries posts there.
     pub networks: Networks,
     /// Works on sound and moving pictures, where installed.
@@ -97,6 +104,8 @@ impl Engines {
                 Arc::new(OfflineSpeech::locate(None, None, &path).await),
             ),
             footage_makers: Vec::new(),
+            locator: Arc::new(Unlocated),
+            sentiment: Arc::new(Lexicon),
             networks: Networks::default(),
             ffmpeg: Ffmpeg::locate(None, &search),
             fonts: places.fonts.clone(),

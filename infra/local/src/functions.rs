@@ -37,6 +37,21 @@ pub const ALL: &[(&str, Make)] = &[
     (nexus_health::Health::NAME, Entry::event::<nexus_health::Health, dyn EnginePlatform>),
     (nexus_refresh::Refresh::NAME, Entry::event::<nexus_refresh::Refresh, dyn EnginePlatform>),
     (nexus_connect::Connect::NAME, Entry::http::<nexus_connect::Connect, dyn EnginePlatform>),
+    (
+        nexus_click_track::ClickTrack::NAME,
+        Entry::http::<nexus_click_track::ClickTrack, dyn EnginePlatform>,
+    ),
+    (
+        nexus_attribute::Attribute::NAME,
+        Entry::event::<nexus_attribute::Attribute, dyn EnginePlatform>,
+    ),
+    (
+        nexus_recount::RecountClicks::NAME,
+        Entry::event::<nexus_recount::RecountClicks, dyn EnginePlatform>,
+    ),
+    (nexus_inquire::Inquire::NAME, Entry::http::<nexus_inquire::Inquire, dyn EnginePlatform>),
+    (nexus_sentiment::Judge::NAME, Entry::event::<nexus_sentiment::Judge, dyn EnginePlatform>),
+    (nexus_listen::Listen::NAME, Entry::event::<nexus_listen::Listen, dyn EnginePlatform>),
     (nexus_relay::Relay::NAME, Entry::event::<nexus_relay::Relay, dyn EnginePlatform>),
     (
         nexus_retention_sweep::RetentionSweep::NAME,

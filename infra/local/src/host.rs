@@ -20,7 +20,8 @@ use jiff::tz::TimeZone;
 use nexus_core::queues::{DeadLetters, Depth, QueueSettings};
 use nexus_core::table::Page;
 use nexus_core::{Blobs, Product, QueueAddress, Queues, Table};
-use nexus_embedded::{OpenError, Store};
+
+use nexus_embedded::{OpenError, ProcessBus, Store};
 use nexus_engine::platform::Area;
 use nexus_handler::{Env, SettingsError};
 use nexus_kernel::ambient::ManualClock;
@@ -197,6 +198,7 @@ impl Host {
             engines: engines.clone(),
             vault,
             feed: feed.clone(),
+            bus: Arc::new(ProcessBus::new()),
         };
         let mut over = engines.settings(&scratch);
         over.extend(settings);

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use nexus_core::{Blobs, Gauge, QueueAddress, Queues, Sender, Table, Vault};
+use nexus_core::{Blobs, Bus, Gauge, QueueAddress, Queues, Sender, Table, Vault};
+use nexus_engine::clicks::Locator;
+use nexus_engine::comments::Listener;
 use nexus_engine::connections::Login;
 use nexus_engine::copy::Copywriter;
 use nexus_engine::footage::FootageMaker;
@@ -10,6 +12,7 @@ use nexus_engine::narration::Speech;
 use nexus_engine::platform::{Access, Area};
 use nexus_engine::providers::{Choice, CopyProvider, SpeechProvider};
 use nexus_engine::publishing::Publisher;
+use nexus_engine::sentiment::Sentiment;
 use nexus_engine::tagging::Labeller;
 use nexus_engine::translation::Translator;
 use nexus_engine::{EnginePlatform, Hop};
@@ -27,6 +30,7 @@ pub(crate) struct LocalPlatform {
     pub(crate) engines: Engines,
     pub(crate) vault: Arc<dyn Vault>,
     pub(crate) feed: Feed,
+    pub(crate) bus: Arc<dyn Bus>,
 }
 
 impl EnginePlatform for LocalPlatform {
@@ -82,5 +86,21 @@ impl EnginePlatform for LocalPlatform {
 
     fn footage_makers(&self) -> Vec<Arc<dyn FootageMaker>> {
         self.engines.footage_makers.clone()
+    }
+
+    fn locator(&self) -> Arc<dyn Locator> {
+        Arc::clone(&self.engines.locator)
+    }
+
+    fn sentiment(&self) -> Arc<dyn Sentiment> {
+        Arc::clone(&self.engines.sentiment)
+    }
+
+    fn listeners(&self) -> Vec<Arc<dyn Listener>> {
+        self.engines.networks.listeners.clone()
+    }
+
+    fn bus(&self) -> Arc<dyn Bus> {
+        Arc::clone(&self.bus)
     }
 }

@@ -24,6 +24,8 @@ pub enum OutsideKind {
     Link,
     /// The code of a review link.
     Review,
+    /// The code of a product's page.
+    Page,
 }
 
 impl OutsideKind {
@@ -34,6 +36,7 @@ impl OutsideKind {
             Self::Account => "account",
             Self::Link => "link",
             Self::Review => "review",
+            Self::Page => "page",
         }
     }
 }

@@ -82,6 +82,30 @@ kinds! {
     Spending = "spending",
     /// What a tenant may spend with a third party in a month.
     SpendCap = "spend-cap",
+    /// A click on a link: where and when, never who.
+    Click = "click",
+    /// How many clicks fell into an hour, by one of their sides: a counter.
+    Tally = "tally",
+    /// The clicks of one link on one day, counted anew from their rows.
+    ClickDay = "click-day",
+    /// A day of a link that has to be counted anew.
+    Recount = "recount",
+    /// Which clicks were written last, for whoever looks on.
+    Live = "live",
+    /// The name by which browsers present themselves, kept once.
+    UserAgent = "user-agent",
+    /// What somebody asked on a product's page.
+    Inquiry = "inquiry",
+    /// That an inquiry came, for telling its repetition, or how many came from one source; no address.
+    InquiryTrace = "inquiry-trace",
+    /// What somebody wrote under a published post.
+    Comment = "comment",
+    /// How far the comments of a post have been read.
+    Listening = "listening",
+    /// How many texts sounded how on a day: a counter.
+    Mood = "mood",
+    /// A person whose data may be kept and not worked on.
+    Restriction = "restriction",
     /// What a sweep found and removed.
     Receipt = "receipt",
 }
@@ -97,6 +121,8 @@ pub enum Keep {
     For(SignedDuration),
     /// Until its work is done, then deleted by whoever did it.
     UntilDone,
+    /// For ever: nothing in it is about a person (N52).
+    Indefinitely,
 }
 
 /// What holds for a sort of record.
@@ -123,6 +149,8 @@ pub const LEDGER_AGE: SignedDuration = SignedDuration::from_hours(24 * 762);
 pub const CONNECTING_AGE: SignedDuration = SignedDuration::from_mins(15);
 /// How long a notice is kept.
 pub const NOTICE_AGE: SignedDuration = SignedDuration::from_hours(24 * 90);
+/// How long it can be looked up which clicks were written last.
+pub const LIVE_AGE: SignedDuration = SignedDuration::from_hours(1);
 /// How long receipts of sweeps are kept.
 pub const RECEIPT_AGE: SignedDuration = SignedDuration::from_hours(24 * 90);
 
@@ -154,6 +182,19 @@ impl RecordKind {
             // Names of fields and numbers, never what stood in a field (N34).
             Self::Egress | Self::Spending => (Keep::For(LEDGER_AGE), false),
             Self::SpendCap => (Keep::UntilRemoved, false),
+            // Nothing in a click leads back to a person (decision 5 of the promises).
+            Self::Click | Self::Tally | Self::ClickDay | Self::UserAgent => {
+                (Keep::Indefinitely, false)
+            }
+            Self::Recount => (Keep::UntilDone, false),
+            Self::Live => (Keep::For(LIVE_AGE), false),
+            // One year to the day: the moment stands in the row (N51).
+            Self::Inquiry => (Keep::UntilExpiry, true),
+            Self::InquiryTrace => (Keep::UntilExpiry, false),
+            Self::Comment => (Keep::UntilRemoved, true),
+            Self::Listening => (Keep::UntilExpiry, false),
+            Self::Mood => (Keep::UntilRemoved, false),
+            Self::Restriction => (Keep::UntilRemoved, true),
             Self::Receipt => (Keep::For(RECEIPT_AGE), false),
         };
         Rule { keep, personal }

@@ -23,6 +23,10 @@ pub enum DueKind {
     Refresh,
     /// A row has expired, or an upload was abandoned.
     Expiry,
+    /// A day of clicks is to be counted anew.
+    Recount,
+    /// Comments of a post are to be read.
+    Listen,
 }
 
 impl DueKind {
@@ -33,6 +37,8 @@ impl DueKind {
             Self::Unknown => "unknown",
             Self::Refresh => "refresh",
             Self::Expiry => "expiry",
+            Self::Recount => "recount",
+            Self::Listen => "listen",
         }
     }
 
@@ -41,8 +47,8 @@ impl DueKind {
         match self {
             Self::Effect => 16,
             Self::Outbox | Self::Expiry => 8,
-            Self::Unknown => 4,
-            Self::Refresh => 2,
+            Self::Unknown | Self::Recount => 4,
+            Self::Refresh | Self::Listen => 2,
         }
     }
 

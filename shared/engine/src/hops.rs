@@ -3,7 +3,10 @@
 use nexus_core::effect::EffectId;
 use serde::{Deserialize, Serialize};
 
+use crate::clicks::Click;
+use crate::comments::CommentId;
 use crate::draft::DraftId;
+use crate::inquiries::InquiryId;
 
 /// A queue that a function may send to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,11 +25,15 @@ pub enum Hop {
     Publish,
     /// To `footage`.
     Footage,
+    /// To `attribute`.
+    Attribute,
+    /// To `sentiment`.
+    Sentiment,
 }
 
 impl Hop {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Tag,
         Self::Compose,
         Self::Translate,
@@ -34,6 +41,8 @@ impl Hop {
         Self::Animate,
         Self::Publish,
         Self::Footage,
+        Self::Attribute,
+        Self::Sentiment,
     ];
 
     /// The function that reads the queue; also the word in the outbox.
@@ -46,6 +55,8 @@ impl Hop {
             Self::Animate => "animate",
             Self::Publish => "publish",
             Self::Footage => "footage",
+            Self::Attribute => "attribute",
+            Self::Sentiment => "sentiment",
         }
     }
 
@@ -59,6 +70,8 @@ impl Hop {
             Self::Animate => "ANIMATE_QUEUE",
             Self::Publish => "PUBLISH_QUEUE",
             Self::Footage => "FOOTAGE_QUEUE",
+            Self::Attribute => "ATTRIBUTE_QUEUE",
+            Self::Sentiment => "SENTIMENT_QUEUE",
         }
     }
 
@@ -87,4 +100,21 @@ pub struct Publish {
 pub struct Footage {
     /// Which effect.
     pub effect: EffectId,
+}
+
+/// The message to `attribute`: clicks of one tenant, as they were recorded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Clicks {
+    /// Which.
+    pub clicks: Vec<Click>,
+}
+
+/// The message to `sentiment`: which text is to be judged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToJudge {
+    /// An inquiry.
+    Inquiry(InquiryId),
+    /// A comment, by where it stands.
+    Comment(CommentId),
 }

@@ -3,9 +3,11 @@
 
 use std::sync::Arc;
 
-use nexus_core::{Blobs, Gauge, QueueAddress, Sender, Table, Vault};
+use nexus_core::{Blobs, Bus, Gauge, QueueAddress, Sender, Table, Vault};
 use nexus_kernel::Ambient;
 
+use crate::clicks::Locator;
+use crate::comments::Listener;
 use crate::connections::Login;
 use crate::copy::Copywriter;
 use crate::footage::FootageMaker;
@@ -13,6 +15,7 @@ use crate::hops::Hop;
 use crate::narration::Speech;
 use crate::providers::{Choice, CopyProvider, SpeechProvider};
 use crate::publishing::Publisher;
+use crate::sentiment::Sentiment;
 use crate::tagging::Labeller;
 use crate::translation::Translator;
 
@@ -90,4 +93,16 @@ pub trait EnginePlatform {
 
     /// Who makes footage for money, the suite's usual one first; may be nobody.
     fn footage_makers(&self) -> Vec<Arc<dyn FootageMaker>>;
+
+    /// Who tells where an address is.
+    fn locator(&self) -> Arc<dyn Locator>;
+
+    /// Who tells how a text sounds.
+    fn sentiment(&self) -> Arc<dyn Sentiment>;
+
+    /// Who reads comments at networks.
+    fn listeners(&self) -> Vec<Arc<dyn Listener>>;
+
+    /// Where it is told what has happened.
+    fn bus(&self) -> Arc<dyn Bus>;
 }

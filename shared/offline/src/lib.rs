@@ -5,5 +5,6 @@
 
 pub mod apertium;
 pub mod image_facts;
+pub mod lexicon;
 pub mod speech;
 pub mod template_copy;

@@ -24,6 +24,7 @@ pub mod networks;
 pub mod people;
 mod platform;
 pub mod recording;
+pub mod sentiment;
 #[cfg(feature = "vendors")]
 pub mod vendors;
 

@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use nexus_contract::START;
-use nexus_contract::memory::{MemoryBlobs, MemoryQueues, MemoryTable, MemoryVault};
+use nexus_contract::memory::{MemoryBlobs, MemoryBus, MemoryQueues, MemoryTable, MemoryVault};
 use nexus_core::approval::{self, Claiming, Redeemed};
 use nexus_core::effect::{EffectId, Payload};
 use nexus_core::queues::{Message, QueueSettings};
 use nexus_core::table::{Item, Page};
 use nexus_core::{
-    BlobKey, Blobs, Envelope, Gauge, Op, QueueAddress, Queues, Record, Scope, Sender, Table, Vault,
-    records,
+    BlobKey, Blobs, Bus, Envelope, Gauge, Op, QueueAddress, Queues, Record, Scope, Sender, Table,
+    Vault, records,
 };
+use nexus_engine::clicks::{Locator, Unlocated};
+use nexus_engine::comments::Listener;
 use nexus_engine::connections::Login;
 use nexus_engine::copy::Copywriter;
 use nexus_engine::footage::FootageMaker;
@@ -20,6 +22,7 @@ use nexus_engine::narration::Speech;
 use nexus_engine::platform::{Access, Area};
 use nexus_engine::providers::{Choice, CopyProvider, SpeechProvider};
 use nexus_engine::publishing::{Network, Publisher};
+use nexus_engine::sentiment::Sentiment;
 use nexus_engine::tagging::Labeller;
 use nexus_engine::translation::Translator;
 use nexus_engine::{EnginePlatform, Hop};
@@ -30,6 +33,7 @@ use serde::de::DeserializeOwned;
 
 use crate::fakes::{FakeCopywriter, FakeLabeller, FakePublisher, FakeSpeech, FakeTranslator};
 use crate::footage::FakeFootageMaker;
+use crate::sentiment::FakeSentiment;
 
 /// After how many receives a message of the platform's queues is dead.
 const RECEIVES: u32 = 3;
@@ -67,6 +71,14 @@ pub struct MemoryPlatform {
     pub vault: MemoryVault,
     /// Who makes footage.
     pub footage_maker: Arc<FakeFootageMaker>,
+    /// Who tells where an address is.
+    pub locator: Arc<dyn Locator>,
+    /// Who tells how a text sounds.
+    pub sentiment: Arc<FakeSentiment>,
+    /// Who reads comments.
+    pub listeners: Vec<Arc<dyn Listener>>,
+    /// What was told to the bus.
+    pub bus: MemoryBus,
     /// The vault that functions get.
     handed_vault: Arc<dyn Vault>,
     /// What functions get.
@@ -115,6 +127,10 @@ impl MemoryPlatform {
             handed_vault: Arc::new(vault.clone()),
             vault,
             footage_maker: Arc::new(FakeFootageMaker::named("runway")),
+            locator: Arc::new(Unlocated),
+            sentiment: Arc::default(),
+            listeners: Vec::new(),
+            bus: MemoryBus::default(),
             clock,
         }
     }
@@ -333,5 +349,21 @@ impl EnginePlatform for MemoryPlatform {
 
     fn footage_makers(&self) -> Vec<Arc<dyn FootageMaker>> {
         vec![Arc::clone(&self.footage_maker) as _]
+    }
+
+    fn locator(&self) -> Arc<dyn Locator> {
+        Arc::clone(&self.locator)
+    }
+
+    fn sentiment(&self) -> Arc<dyn Sentiment> {
+        Arc::clone(&self.sentiment) as _
+    }
+
+    fn listeners(&self) -> Vec<Arc<dyn Listener>> {
+        self.listeners.clone()
+    }
+
+    fn bus(&self) -> Arc<dyn Bus> {
+        Arc::new(self.bus.clone())
     }
 }

@@ -9,7 +9,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use nexus_core::{Blobs, Gauge, QueueAddress, Sender, Table, Vault};
+use nexus_core::{Blobs, Bus, Gauge, QueueAddress, Sender, Table, Vault};
+use nexus_engine::clicks::Locator;
+use nexus_engine::comments::Listener;
 use nexus_engine::connections::Login;
 use nexus_engine::copy::Copywriter;
 use nexus_engine::footage::FootageMaker;
@@ -17,6 +19,7 @@ use nexus_engine::narration::Speech;
 use nexus_engine::platform::{Access, Area};
 use nexus_engine::providers::{Choice, CopyProvider, SpeechProvider};
 use nexus_engine::publishing::Publisher;
+use nexus_engine::sentiment::Sentiment;
 use nexus_engine::tagging::Labeller;
 use nexus_engine::translation::Translator;
 use nexus_engine::{EnginePlatform, Hop};
@@ -51,6 +54,14 @@ pub enum Taken {
     Publishers,
     /// Who makes footage.
     FootageMakers,
+    /// Who tells where an address is.
+    Locator,
+    /// Who tells how a text sounds.
+    Sentiment,
+    /// Who reads comments.
+    Listeners,
+    /// Where it is told what has happened.
+    Bus,
 }
 
 /// Writes down what is taken. Time, ids and chance are not: they are nobody's to refuse.
@@ -147,6 +158,26 @@ impl EnginePlatform for RecordingPlatform {
     fn footage_makers(&self) -> Vec<Arc<dyn FootageMaker>> {
         self.note(Taken::FootageMakers);
         self.parts.footage_makers()
+    }
+
+    fn locator(&self) -> Arc<dyn Locator> {
+        self.note(Taken::Locator);
+        self.parts.locator()
+    }
+
+    fn sentiment(&self) -> Arc<dyn Sentiment> {
+        self.note(Taken::Sentiment);
+        self.parts.sentiment()
+    }
+
+    fn listeners(&self) -> Vec<Arc<dyn Listener>> {
+        self.note(Taken::Listeners);
+        self.parts.listeners()
+    }
+
+    fn bus(&self) -> Arc<dyn Bus> {
+        self.note(Taken::Bus);
+        self.parts.bus()
     }
 }
 

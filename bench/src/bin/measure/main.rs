@@ -168,6 +168,22 @@ impl EnginePlatform for Counting {
     fn footage_makers(&self) -> Vec<Arc<dyn FootageMaker>> {
         self.memory.footage_makers()
     }
+
+    fn locator(&self) -> Arc<dyn nexus_engine::clicks::Locator> {
+        EnginePlatform::locator(&self.memory)
+    }
+
+    fn sentiment(&self) -> Arc<dyn nexus_engine::sentiment::Sentiment> {
+        EnginePlatform::sentiment(&self.memory)
+    }
+
+    fn listeners(&self) -> Vec<Arc<dyn nexus_engine::comments::Listener>> {
+        EnginePlatform::listeners(&self.memory)
+    }
+
+    fn bus(&self) -> Arc<dyn nexus_core::Bus> {
+        EnginePlatform::bus(&self.memory)
+    }
 }
 
 /// Of every call of a function what it took.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use nexus_core::Vault;
 use nexus_core::vault::VaultError;
+use nexus_engine::comments::Listener;
 use nexus_engine::connections::Login;
 use nexus_engine::footage::FootageMaker;
 use nexus_engine::publishing::Publisher;
@@ -79,6 +80,8 @@ pub struct Networks {
     pub logins: Vec<Arc<dyn Login>>,
     /// Who carries posts.
     pub publishers: Vec<Arc<dyn Publisher>>,
+    /// Who reads comments.
+    pub listeners: Vec<Arc<dyn Listener>>,
 }
 
 /// What is wrong with the settings: every one of them, by name.
@@ -211,6 +214,7 @@ impl Settings {
         Ok(Networks {
             logins: vec![Arc::clone(&tiktok) as _, Arc::clone(&x) as _, Arc::clone(&mastodon) as _],
             publishers: vec![tiktok, x, mastodon],
+            listeners: Vec::new(),
         })
     }
 

