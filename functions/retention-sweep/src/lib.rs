@@ -6,6 +6,7 @@
 //! **Never here:** deciding *how long* to keep a thing: that is `nexus_core::retention`.
 
 mod receipt;
+mod visitor_salts;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,8 @@ use nexus_core::retention::{ABANDONED_AFTER, RecordKind, UNNAMED_BLOB_AGE};
 use nexus_core::sweep::DueKind;
 use nexus_core::table::{CommitError, Page};
 use nexus_core::{
-    BlobKey, Blobs, Condition, Directory, Item, Key, Op, Product, Scope, Sweep, Table, records,
+    BlobKey, Blobs, Condition, Directory, Item, Key, Op, Product, Scope, Sweep, Table, Vault,
+    records,
 };
 use nexus_engine::EnginePlatform;
 use nexus_engine::blob_names::{BlobName, blob_name_key};
@@ -37,6 +39,7 @@ pub struct Deps {
     ambient: Ambient,
     table: Arc<dyn Table>,
     blobs: Arc<dyn Blobs>,
+    vault: Arc<dyn Vault>,
 }
 
 /// The function.
@@ -50,6 +53,7 @@ impl<P: EnginePlatform + ?Sized> Wire<P> for RetentionSweep {
             ambient: platform.ambient(),
             table: platform.table(Access::Write),
             blobs: platform.blobs(&Area::ALL.map(|area| (area, Access::Write))),
+            vault: platform.vault(Access::Write),
         })
     }
 }
@@ -98,6 +102,8 @@ impl RetentionSweep {
         at: &Invocation,
         receipt: &mut Receipt,
     ) -> Result<(), Failure> {
+        // First: they are few, and what they promise ends with the day.
+        self.visitor_salts(sweep, at, receipt).await?;
         self.rows(sweep, at, receipt).await?;
         for area in Area::ALL {
             self.unnamed_blobs(sweep, area, at, receipt).await?;

@@ -62,6 +62,9 @@ pub struct Receipt {
     pub table: Tally,
     /// Blobs.
     pub blobs: Tally,
+    /// Salts of days that are over.
+    #[serde(default)]
+    pub salts: Tally,
     /// Until when backups (point-in-time recovery, object versions) may still hold what was removed. On one
     /// machine there are none but those that its owner makes.
     pub backups_hold_until: Timestamp,
@@ -75,6 +78,7 @@ impl Receipt {
             complete: true,
             table: Tally::default(),
             blobs: Tally::default(),
+            salts: Tally::default(),
             backups_hold_until: now.saturating_add(BACKUP_WINDOW).unwrap_or(Timestamp::MAX),
         }
     }

@@ -12,8 +12,10 @@ use nexus_contract::{Fault, Faults, Flaky, StaleIndex};
 use nexus_core::blobs::{Joined, UploadRules};
 use nexus_core::directory::OutsideKind;
 use nexus_core::retention::{ABANDONED_AFTER, RECEIPT_AGE, UNNAMED_BLOB_AGE};
+use nexus_core::vault::{Freshness, Vault};
 use nexus_core::{BlobKey, Blobs, Directory, Op, Product, RecordKind, Scope, Table, records};
 use nexus_engine::account::Settings;
+use nexus_engine::clicks::visitor;
 use nexus_engine::desk::Desk;
 use nexus_engine::media::{BegunUpload, MediaClass, MediaState};
 use nexus_engine::{EnginePlatform, Media, blob_names, cache, removal};
@@ -436,4 +438,140 @@ async fn the_oldest_that_is_left_is_told() {
     assert_eq!((receipt.table.failed, receipt.table.oldest_left), (4, Some(oldest)));
     assert!(receipt.complete, "it came to the end of everything");
     assert_eq!(house.removed().await, (4, 0));
+}
+
+#[tokio::test]
+async fn n52_what_is_kept_of_clicks_is_never_swept_and_what_expires_around_it_is() {
+    use nexus_engine::clicks::{Agent, Click, ClickId, Place, Visitor};
+    use nexus_engine::tallies::{self, AsStored, ClickWriter, Letter, Recount};
+
+    let house = House::new();
+    let platform = &house.platform;
+    let writer = ClickWriter::new(Arc::new(platform.table.clone()), platform.ambient());
+    let clicks: Vec<Click> = (0..150)
+        .map(|n| Click {
+            id: ClickId::derived(&["click", &n.to_string()]),
+            at: platform.now(),
+            link: "BCDFGHJK23".into(),
+            post: None,
+            place: Place::Unlocated,
+            agent: Agent { text: format!("agent {}", n % 4), ..Agent::default() },
+            referrer: None,
+            visitor: Visitor([1; 8]),
+            bot: None,
+            head: false,
+            no_accept: false,
+        })
+        .collect();
+    let letters = [Letter { scope: scope(1), clicks: &clicks }];
+    assert!(writer.write(&letters).await.is_empty());
+    house.keep(1, "around them", hours(1)).await;
+    platform.advance(hours(48));
+    let due = platform.rows().await.into_iter().find(|row| row.kind == RecordKind::Recount);
+    let due = records::read::<Recount>(&due.unwrap()).unwrap();
+    tallies::recount(&platform.table, &scope(1), due, &AsStored).await.unwrap();
+
+    let forever =
+        [RecordKind::Click, RecordKind::Tally, RecordKind::ClickDay, RecordKind::UserAgent];
+    let kept = async || -> Vec<_> {
+        let rows = platform.rows().await;
+        rows.into_iter().filter(|row| forever.contains(&row.kind)).collect()
+    };
+    let before = kept().await;
+    for kind in forever {
+        assert!(before.iter().any(|row| row.kind == kind), "{kind:?}");
+    }
+    assert!(house.count(RecordKind::Live).await > 0);
+    // A hundred years of sweeps.
+    for _ in 0..10 {
+        platform.advance(hours(24 * 3_652));
+        house.run().await;
+    }
+    assert_eq!(kept().await, before);
+    for kind in [RecordKind::Live, RecordKind::Cache] {
+        assert_eq!(house.count(kind).await, 0, "{kind:?}");
+    }
+}
+
+/// A salt of the day that many hours from now.
+async fn salted(platform: &MemoryPlatform, hours_on: i64) -> nexus_core::SecretName {
+    let at = platform.now().saturating_add(hours(hours_on)).unwrap();
+    visitor::Salts::new(Arc::new(platform.vault.clone()), platform.ambient()).of(at).await.unwrap();
+    visitor::salt_name(visitor::day_of(at)).unwrap()
+}
+
+#[tokio::test]
+async fn n10_a_days_salt_is_destroyed_once_the_day_is_over_and_not_before() {
+    let house = House::new();
+    let name = salted(&house.platform, 0).await;
+    let stands = async || {
+        let held = house.platform.vault.read(&name, Freshness::Fresh).await.unwrap();
+        held.map(|held| held.generation)
+    };
+    let made = stands().await;
+    assert!(made.is_some());
+    let midnight = visitor::day_of(house.platform.now()).tomorrow().unwrap();
+    let midnight = midnight.to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp();
+    house.platform.advance(midnight.duration_since(house.platform.now()) - MILLI);
+    assert_eq!((house.run().await.salts.removed, stands().await), (0, made), "its day is not over");
+    house.platform.advance(MILLI);
+    let receipt = house.run().await;
+    assert_eq!((receipt.salts.found, receipt.salts.removed, stands().await), (1, 1, None));
+    assert_eq!(house.run().await.salts.found, 0, "the second run finds nothing");
+}
+
+#[tokio::test]
+async fn n10_a_sweep_that_did_not_run_for_days_leaves_the_present_salt_alone() {
+    let house = House::new();
+    let mut names = Vec::new();
+    for day in 0..=2 {
+        names.push(salted(&house.platform, 24 * day).await);
+    }
+    house.platform.advance(hours(48));
+    assert_eq!(house.run().await.salts.removed, 2);
+    let mut left = Vec::new();
+    for name in &names {
+        left.push(house.platform.vault.read(name, Freshness::Fresh).await.unwrap().is_some());
+    }
+    assert_eq!(left, [false, false, true]);
+}
+
+#[tokio::test]
+async fn a_vault_that_fails_is_told_and_the_next_run_goes_on() {
+    let platform = MemoryPlatform::new();
+    let vault = Arc::new(platform.vault.clone()) as Arc<dyn Vault>;
+    let faults = Faults::script([Fault::Before, Fault::After]);
+    let name = salted(&platform, 0).await;
+    platform.advance(hours(24));
+    let house = House::on(platform.with_vault(Arc::new(Flaky::new(vault, faults))));
+    let receipt = house.run().await;
+    assert_eq!(
+        (receipt.salts.failed, receipt.salts.oldest_left.is_some()),
+        (2, true),
+        "{receipt:?}"
+    );
+    house.run().await;
+    assert!(house.platform.vault.read(&name, Freshness::Fresh).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn n10_a_salt_that_is_older_than_the_days_looked_back_is_found_by_its_row() {
+    let house = House::new();
+    let name = salted(&house.platform, 0).await;
+    // As adapters keep it that have rows.
+    let row = nexus_core::Item {
+        key: name.key(),
+        kind: RecordKind::Secret,
+        version: 1,
+        expires: None,
+        due: None,
+        list: None,
+        counter: 0,
+        body: "{}".into(),
+    };
+    let put = Op::Put { item: row, when: nexus_core::Condition::Absent };
+    house.platform.commit(vec![put]).await;
+    house.platform.advance(hours(24 * 40));
+    assert_eq!(house.run().await.salts.removed, 1);
+    assert!(house.platform.vault.read(&name, Freshness::Fresh).await.unwrap().is_none());
 }

@@ -1,17 +1,19 @@
 //! What stands before HTTP functions, as API Gateway's HTTP APIs do it: routes, the JWT authorizer, CORS,
 //! payload limits and time limits. Its own answers have API Gateway's shape: `{"message": …}`.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{ConnectInfo, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
 use nexus_core::Claims;
-use nexus_kernel::Ambient;
+use nexus_engine::clicks::client::Proxies;
+use nexus_kernel::{Ambient, ClientIp};
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer, ExposeHeaders};
 
 use crate::issuer::Issuer;
@@ -39,6 +41,7 @@ struct Door {
     api: Api,
     issuer: Arc<Issuer>,
     ambient: Ambient,
+    proxies: Arc<Proxies>,
 }
 
 /// The router of an API.
@@ -50,8 +53,10 @@ pub fn router(
     routes: Vec<Route>,
     issuer: &Arc<Issuer>,
     ambient: &Ambient,
+    proxies: &Arc<Proxies>,
 ) -> Result<Router, String> {
-    let door = Door { api: api.clone(), issuer: Arc::clone(issuer), ambient: ambient.clone() };
+    let (issuer, proxies) = (Arc::clone(issuer), Arc::clone(proxies));
+    let door = Door { api: api.clone(), issuer, ambient: ambient.clone(), proxies };
     let mut router = Router::new();
     for route in routes {
         let path = route.path.replace("+}", "}").replace("{proxy}", "{*proxy}");
@@ -77,8 +82,12 @@ impl Door {
         if *request.method() != route.method {
             return message(StatusCode::NOT_FOUND, "Not Found");
         }
-        // Only the entrance puts claims into a request.
+        // Only the entrance puts claims and the client's address into a request.
         request.extensions_mut().remove::<Claims>();
+        request.extensions_mut().remove::<ClientIp>();
+        if let Some(address) = client(&self.proxies, &request) {
+            request.extensions_mut().insert(address);
+        }
         match &route.auth {
             Auth::None => {}
             Auth::Jwt(name) => match self.claims(name, request.headers()) {
@@ -131,6 +140,15 @@ impl Door {
     }
 }
 
+/// Whose address it is; nobody's in a call within the process.
+fn client(proxies: &Proxies, request: &Request) -> Option<ClientIp> {
+    let ConnectInfo(peer) = request.extensions().get::<ConnectInfo<SocketAddr>>()?;
+    let told = request.headers().get_all(proxies.told_by.header());
+    // A value that is no text hides whoever stands behind it.
+    let told = told.iter().map(|value| value.to_str().unwrap_or("unknown"));
+    Some(proxies.client(peer.ip(), told))
+}
+
 /// An answer of the gateway itself.
 fn message(status: StatusCode, text: &'static str) -> Response {
     (status, axum::Json(serde_json::json!({ "message": text }))).into_response()
@@ -166,4 +184,39 @@ fn cors_layer(cors: &Cors) -> CorsLayer {
         layer = layer.max_age(age);
     }
     layer
+}
+
+#[cfg(test)]
+mod tests {
+    use nexus_engine::clicks::client::ToldBy;
+
+    use super::*;
+
+    #[test]
+    fn n10_a_forged_header_is_nobodys_address() {
+        let proxies = Proxies::parse("10.0.0.0/8", ToldBy::XForwardedFor).unwrap();
+        let seen = |peer: Option<[u8; 4]>, headers: &[(&'static str, &[u8])]| {
+            let mut request = Request::new(Body::empty());
+            for (name, value) in headers {
+                let value = HeaderValue::from_bytes(value).unwrap();
+                request.headers_mut().append(HeaderName::from_static(name), value);
+            }
+            if let Some(peer) = peer {
+                request.extensions_mut().insert(ConnectInfo(SocketAddr::from((peer, 5000))));
+            }
+            client(&proxies, &request).map(|address| address.reveal().to_string())
+        };
+        let (outside, proxy) = (Some([203, 0, 113, 9]), Some([10, 0, 0, 1]));
+        let told = ("x-forwarded-for", &b"198.51.100.7"[..]);
+        let other = ("forwarded", &b"for=198.51.100.8"[..]);
+        assert_eq!(seen(outside, &[told, other]).as_deref(), Some("203.0.113.9"));
+        assert_eq!(seen(proxy, &[told, other]).as_deref(), Some("198.51.100.7"));
+        let forged = ("x-forwarded-for", &b"6.6.6.6"[..]);
+        assert_eq!(seen(proxy, &[forged, told]).as_deref(), Some("198.51.100.7"));
+        assert_eq!(
+            seen(proxy, &[told, ("x-forwarded-for", &b"\xff"[..])]).as_deref(),
+            Some("10.0.0.1")
+        );
+        assert_eq!(seen(None, &[told]), None, "nobody is connected in a call within the process");
+    }
 }

@@ -10,13 +10,13 @@ use nexus_kernel::Failure;
 use serde_json::value::RawValue;
 use tower::ServiceExt;
 
-use crate::{claims, start};
+use crate::{claims, clients, start};
 
 /// The router with what functions look for in each request's extensions: the claims of API Gateway's authorizer,
-/// and the invocation.
+/// the client's address, and the invocation.
 pub(crate) fn entrance(router: Router) -> Router {
     router.layer(map_request(async |request: Request| {
-        let mut request = claims::into_extensions(request);
+        let mut request = clients::into_extensions(claims::into_extensions(request));
         if let Some(context) = request.extensions().get::<Context>() {
             let at = start::invocation(context);
             request.extensions_mut().insert(at);

@@ -6,6 +6,7 @@
 //! **Never here:** an AWS service, a product, what a function does.
 
 mod claims;
+mod clients;
 pub mod http;
 mod metrics;
 mod start;

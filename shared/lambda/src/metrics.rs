@@ -26,6 +26,7 @@ struct Found {
     message_age: Option<u64>,
     dead_letters: Option<u64>,
     stalled_queues: Option<u64>,
+    corrected_tallies: Option<u64>,
 }
 
 /// Where metrics go.
@@ -52,6 +53,7 @@ impl Metrics {
             message_age: found(Measure::MessageAge),
             dead_letters: found(Measure::DeadLetters),
             stalled_queues: found(Measure::StalledQueues),
+            corrected_tallies: found(Measure::CorrectedTallies),
         };
         drop(found.append_on_drop(self.0.clone()));
     }

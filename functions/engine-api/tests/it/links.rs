@@ -6,7 +6,8 @@ use std::sync::Arc;
 use nexus_core::directory::OutsideKind;
 use nexus_core::{Approver, Condition, Directory, Op, Product, QueueAddress, RecordKind, Sender};
 use nexus_engine::connections::{Connection, ConnectionId, ConnectionState};
-use nexus_engine::publishing::{Decision, Ground, Network, ShortLink, propose};
+use nexus_engine::links::Link;
+use nexus_engine::publishing::{Decision, Ground, Network, propose};
 use nexus_engine::{Desk, Draft, EnginePlatform, Hop, approving};
 use nexus_handler::Env;
 use nexus_testkit::{MemoryPlatform, build, people};
@@ -60,15 +61,16 @@ async fn each_post_has_a_link_of_its_own_that_the_approver_saw() {
 
     let rows = api.platform.rows().await;
     let links = rows.iter().filter(|row| row.kind == RecordKind::Link);
-    let links: Vec<ShortLink> = links.map(|row| serde_json::from_str(&row.body).unwrap()).collect();
+    let links: Vec<Link> = links.map(|row| serde_json::from_str(&row.body).unwrap()).collect();
     assert_eq!(links.len(), 2);
     let directory = Directory::of(Product::Engine);
     for link in links {
-        assert_eq!(link.target, SHOP);
+        assert_eq!(link.targets[0].address, SHOP);
         assert!(posts.iter().any(|post| post["id"] == json!(link.post)));
         let (table, now) = (&api.platform.table, api.platform.now());
-        let known = directory.resolve(table, OutsideKind::Link, &link.code, now).await.unwrap();
-        assert_eq!(known, Some((scope(), link.code)));
+        let known =
+            directory.resolve(table, OutsideKind::Link, link.code.as_str(), now).await.unwrap();
+        assert_eq!(known, Some((scope(), link.code.to_string())));
     }
 }
 

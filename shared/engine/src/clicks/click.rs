@@ -47,7 +47,7 @@ pub struct Click {
 }
 
 /// The program that followed a link, as it presents itself; shapes of addresses are scrubbed from it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Agent {
     /// All that it says, scrubbed.

@@ -2,8 +2,16 @@
 //!
 //! **Never here:** an address beyond the look-up of its place, HTTP, counting.
 
+mod agent;
+pub mod bots;
 mod click;
+pub mod client;
 mod place;
+mod referrer;
+pub mod scrub;
+pub mod visitor;
 
+pub use agent::DeviceClass;
 pub use click::{Agent, BotReason, Click, ClickId, Referrer, Visitor};
 pub use place::{Locator, Place, Spot, Unlocated};
+pub use visitor::Salts;

@@ -1,0 +1,190 @@
+//! How clicks are handed on, and what becomes of an answer where they cannot be.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use nexus_click_track::{GROUP, QUEUED, WINDOW};
+use nexus_contract::{Fault, Faults, Flaky};
+use nexus_core::queues::{Depth, Message, QueueAddress, QueueError, Queues, Received};
+use nexus_engine::Hop;
+use nexus_testkit::MemoryPlatform;
+use tokio::sync::Semaphore;
+
+use crate::world::World;
+
+#[tokio::test]
+async fn with_commit_a_click_is_durable_before_its_answer() {
+    let world = World::new();
+    world.make(&world.link("spring")).await;
+    for n in 1..=3 {
+        assert_eq!(world.follow("/c/spring").await.status, 302);
+        assert_eq!(world.clicks().len(), n);
+    }
+    assert_eq!(world.platform.waiting(Hop::Attribute).len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_a_window_clicks_go_together_within_five_milliseconds() {
+    let world = World::on(MemoryPlatform::new(), "window");
+    world.make(&world.link("spring")).await;
+    for _ in 0..20 {
+        assert_eq!(world.follow("/c/spring").await.status, 302);
+    }
+    settle().await;
+    assert!(world.clicks().is_empty(), "no answer waits for the count");
+    tokio::time::advance(WINDOW).await;
+    settle().await;
+    assert_eq!((world.platform.waiting(Hop::Attribute).len(), world.clicks().len()), (1, 20));
+    assert_eq!(world.losses.count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_group_goes_before_its_window_ends() {
+    let world = World::on(MemoryPlatform::new(), "window");
+    world.make(&world.link("spring")).await;
+    for _ in 0..=GROUP {
+        world.follow("/c/spring").await;
+    }
+    settle().await;
+    assert_eq!(world.clicks().len(), GROUP);
+    tokio::time::advance(WINDOW).await;
+    settle().await;
+    assert_eq!(world.clicks().len(), GROUP + 1);
+    for message in world.platform.waiting(Hop::Attribute) {
+        assert!(message.body.len() < 1024 * 1024, "{}", message.body.len());
+    }
+}
+
+/// Lets tasks run that can.
+async fn settle() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_queue_that_fails_is_tried_again_and_then_the_loss_is_counted() {
+    for (script, handed_on, lost) in [
+        (vec![Fault::Before], 1, 0),
+        (vec![Fault::After], 2, 0),
+        (vec![Fault::Before, Fault::Before], 0, 1),
+        // It came, and nobody knows: it is told as lost, and counts once if it is not.
+        (vec![Fault::Before, Fault::After], 1, 1),
+    ] {
+        let faults = Faults::script(script.clone());
+        let platform = MemoryPlatform::new();
+        let platform = platform.with_queues(|queues| Arc::new(Flaky::new(queues, faults)));
+        let world = World::on(platform, "commit");
+        world.make(&world.link("spring")).await;
+        assert_eq!(world.follow("/c/spring").await.status, 302, "{script:?}");
+        let clicks = world.clicks();
+        assert_eq!((clicks.len(), world.losses.count()), (handed_on, lost), "{script:?}");
+        assert!(clicks.windows(2).all(|two| two[0].1.id == two[1].1.id), "one id counts once");
+        assert_eq!(world.follow("/c/spring").await.status, 302);
+        assert_eq!(world.clicks().len(), handed_on + 1, "what comes later is not lost");
+    }
+}
+
+/// A queue that panics, or never answers, until it is told to.
+struct Odd {
+    inner: Arc<dyn Queues>,
+    panics: AtomicBool,
+    open: Semaphore,
+}
+
+#[async_trait]
+impl Queues for Odd {
+    async fn send(&self, queue: &QueueAddress, messages: Vec<Message>) -> Result<(), QueueError> {
+        if self.panics.swap(false, Ordering::Relaxed) {
+            panic!("the queue is broken");
+        }
+        let _open = self.open.acquire().await.unwrap();
+        self.inner.send(queue, messages).await
+    }
+
+    async fn receive(
+        &self,
+        _: &QueueAddress,
+        _: u32,
+        _: Duration,
+    ) -> Result<Vec<Received>, QueueError> {
+        Ok(Vec::new())
+    }
+
+    async fn delete(&self, _: &QueueAddress, _: &[String]) -> Result<(), QueueError> {
+        Ok(())
+    }
+
+    async fn retry(&self, _: &QueueAddress, _: &str, _: Duration) -> Result<(), QueueError> {
+        Ok(())
+    }
+
+    async fn depth(&self, _: &QueueAddress) -> Result<Depth, QueueError> {
+        Ok(Depth::default())
+    }
+
+    async fn redrive(&self, _: &QueueAddress, _: &QueueAddress, _: u32) -> Result<u64, QueueError> {
+        Ok(0)
+    }
+}
+
+fn odd(panics: bool, permits: usize, ack: &str) -> (World, Arc<Odd>) {
+    let mut made = None;
+    let platform = MemoryPlatform::new().with_queues(|inner| {
+        let (panics, open) = (AtomicBool::new(panics), Semaphore::new(permits));
+        let odd = Arc::new(Odd { inner, panics, open });
+        made = Some(Arc::clone(&odd));
+        odd
+    });
+    (World::on(platform, ack), made.unwrap())
+}
+
+#[tokio::test]
+async fn a_queue_that_panics_costs_its_group_alone() {
+    let (world, _) = odd(true, 1, "commit");
+    world.make(&world.link("spring")).await;
+    assert_eq!(world.follow("/c/spring").await.status, 302);
+    assert_eq!((world.clicks().len(), world.losses.count()), (0, 1));
+    assert_eq!(world.follow("/c/spring").await.status, 302);
+    assert_eq!((world.clicks().len(), world.losses.count()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_that_never_answers_holds_up_no_answer() {
+    for ack in ["commit", "window"] {
+        let (world, queue) = odd(false, 0, ack);
+        world.make(&world.link("spring")).await;
+        for _ in 0..3 {
+            assert_eq!(world.follow("/c/spring").await.status, 302, "{ack}");
+        }
+        queue.open.add_permits(1);
+        tokio::time::advance(WINDOW).await;
+        settle().await;
+        tokio::time::advance(WINDOW).await;
+        settle().await;
+        assert_eq!((world.clicks().len(), world.losses.count()), (3, 0), "{ack}: late is not lost");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_no_room_is_left_for_is_answered_and_counted_as_lost() {
+    let (world, queue) = odd(false, 0, "window");
+    world.make(&world.link("spring")).await;
+    // One group is being sent, so many wait, and some find no room.
+    world.follow("/c/spring").await;
+    tokio::time::advance(WINDOW).await;
+    settle().await;
+    for _ in 0..QUEUED + 7 {
+        assert_eq!(world.follow("/c/spring").await.status, 302);
+    }
+    assert_eq!(world.losses.count(), 7);
+    queue.open.add_permits(1);
+    tokio::time::advance(WINDOW).await;
+    for _ in 0..20 {
+        settle().await;
+        tokio::time::advance(WINDOW).await;
+    }
+    assert_eq!(world.clicks().len(), QUEUED + 1);
+}
