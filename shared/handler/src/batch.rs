@@ -18,7 +18,7 @@ use crate::measures::Measure;
 use crate::outcome;
 
 /// What remains of an invocation's time for telling which messages failed.
-const MARGIN: Duration = Duration::from_millis(500);
+pub(crate) const MARGIN: Duration = Duration::from_millis(500);
 
 /// A body that a queue delivers.
 pub trait FromQueue: Sized + Send {
@@ -110,19 +110,7 @@ impl<Q: QueueFunction> Function for Batch<Q> {
             .filter_map(|failed| async move { failed })
             .collect::<Vec<_>>()
             .await;
-        if !failed.is_empty() {
-            at.measures.note(Measure::FailedMessages, failed.len() as u64);
-        }
-        let mut response = SqsBatchResponse::default();
-        response.batch_item_failures = failed
-            .into_iter()
-            .map(|id| {
-                let mut item = BatchItemFailure::default();
-                item.item_identifier = id;
-                item
-            })
-            .collect();
-        Ok(response)
+        Ok(response(failed, &at))
     }
 }
 
@@ -154,8 +142,25 @@ impl<Q: QueueFunction> Batch<Q> {
     }
 }
 
+/// Tells which messages failed: these come again.
+pub(crate) fn response(failed: Vec<String>, at: &Invocation) -> SqsBatchResponse {
+    if !failed.is_empty() {
+        at.measures.note(Measure::FailedMessages, failed.len() as u64);
+    }
+    let mut response = SqsBatchResponse::default();
+    response.batch_item_failures = failed
+        .into_iter()
+        .map(|id| {
+            let mut item = BatchItemFailure::default();
+            item.item_identifier = id;
+            item
+        })
+        .collect();
+    response
+}
+
 /// How many seconds ago a message was sent, where the queue tells.
-fn age(record: &SqsMessage, now: Timestamp) -> Option<u64> {
+pub(crate) fn age(record: &SqsMessage, now: Timestamp) -> Option<u64> {
     let sent = record.attributes.get("SentTimestamp")?.parse::<i64>().ok()?;
     u64::try_from(now.as_millisecond().saturating_sub(sent) / 1000).ok()
 }

@@ -13,9 +13,11 @@ pub mod http;
 mod measures;
 pub mod outcome;
 mod s3_notice;
+mod whole_batch;
 
 pub use batch::{Batch, Enveloped, FromQueue, QueueFunction};
 pub use env::{Env, SettingsError};
 pub use function::{Entry, ErasedFunction, Function, HttpFunction, Invocation, Scheduled, Wire};
 pub use measures::{Measure, Measures};
 pub use s3_notice::{Created, S3Notice};
+pub use whole_batch::{BatchFunction, Failed, WholeBatch};

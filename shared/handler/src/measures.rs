@@ -16,6 +16,8 @@ pub enum Measure {
     DeadLetters,
     /// Queues in which messages wait and nobody works on any.
     StalledQueues,
+    /// Counters that did not agree with the rows they count, and were corrected.
+    CorrectedTallies,
 }
 
 /// The measures of one call.
