@@ -68,6 +68,7 @@ async fn run(count: u32, width: usize, height: usize) -> Outcome<()> {
         path: std::env::split_paths(&path).collect(),
         tools: root.join(".tools"),
         fonts: root.join("infra/layers/ffmpeg/fonts"),
+        ..Places::default()
     };
     let options = Options {
         data: folder.path().to_path_buf(),

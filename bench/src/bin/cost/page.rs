@@ -36,7 +36,7 @@ impl Prices {
     }
 
     /// What this costs: by service, without and with what is free.
-    fn bill(&self, uses: &Uses) -> Outcome<Bill> {
+    pub(crate) fn bill(&self, uses: &Uses) -> Outcome<Bill> {
         let mut bill = Bill::default();
         for usage in uses.all() {
             let price = self.get(usage.price)?;
@@ -52,9 +52,9 @@ impl Prices {
 }
 
 #[derive(Debug, Default)]
-struct Bill {
-    services: BTreeMap<String, (f64, Vec<String>)>,
-    whole: f64,
+pub(crate) struct Bill {
+    pub(crate) services: BTreeMap<String, (f64, Vec<String>)>,
+    pub(crate) whole: f64,
     after_free: f64,
 }
 
@@ -72,7 +72,7 @@ fn counted(quantity: f64) -> String {
     if head.is_empty() { tail.to_owned() } else { format!("{head},{tail}") }
 }
 
-fn dollars(amount: f64) -> String {
+pub(crate) fn dollars(amount: f64) -> String {
     if amount > 0.0 && amount < 0.005 { "< $0.01".to_owned() } else { format!("${amount:.2}") }
 }
 
@@ -98,6 +98,7 @@ pub(crate) fn page(basis: &Basis, prices: &Prices) -> Outcome<String> {
     let (nothing, busy) = (dollars(idle.after_free), dollars(photos.after_free));
     writeln!(page, "| after what is free for ever, each column alone | {nothing} | {busy} | |")?;
     writeln!(page)?;
+    crate::clicks::write(&mut page, basis, prices)?;
     notes(&mut page, basis, prices)?;
     Ok(page)
 }

@@ -48,7 +48,7 @@ pub(crate) struct Usage {
 pub(crate) struct Uses(BTreeMap<&'static str, f64>);
 
 impl Uses {
-    fn add(&mut self, price: &'static str, quantity: f64) {
+    pub(crate) fn add(&mut self, price: &'static str, quantity: f64) {
         if quantity > 0.0 {
             *self.0.entry(price).or_default() += quantity;
         }
@@ -311,6 +311,22 @@ Resources:
             ("log_bytes_a_call", 500.0),
             ("users", 3.0),
             ("views", 2.0),
+            ("click_ms", 2.0),
+            ("click_memory_mb", 256.0),
+            ("click_batch", 100.0),
+            ("click_batch_ms", 200.0),
+            ("click_row_units", 2.0),
+            ("click_batch_tally_units", 40.0),
+            ("click_read_units", 0.1),
+            ("click_log_bytes", 0.0),
+            ("click_access_log_bytes", 300.0),
+            ("click_sent_together", 10.0),
+            ("sqs_at_once", 10.0),
+            ("task_count", 2.0),
+            ("task_vcpu", 0.5),
+            ("task_gb", 1.0),
+            ("task_addresses", 4.0),
+            ("alb_lcu", 1.0),
         ];
         let asked = Asked {
             table_calls: 3,

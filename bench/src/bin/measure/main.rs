@@ -184,6 +184,10 @@ impl EnginePlatform for Counting {
     fn bus(&self) -> Arc<dyn nexus_core::Bus> {
         EnginePlatform::bus(&self.memory)
     }
+
+    fn mail(&self) -> Option<Arc<dyn nexus_core::mail::Mail>> {
+        EnginePlatform::mail(&self.memory)
+    }
 }
 
 /// Of every call of a function what it took.

@@ -1,0 +1,162 @@
+//! What becomes of recorded clicks: how many `attribute` writes in a second of one processor, and what they take of the
+//! disk.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nexus_attribute::Attribute;
+use nexus_bench::spread::Spread;
+use nexus_core::queues::QueueSettings;
+use nexus_core::{Envelope, QueueAddress};
+use nexus_engine::clicks::ClickId;
+use nexus_engine::hops::Clicks;
+use nexus_engine::{EnginePlatform, Hop};
+use nexus_handler::{Entry, ErasedFunction, Invocation};
+use nexus_kernel::Ambient;
+use nexus_testkit::people;
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::{Options, Outcome, ground, process, server};
+
+/// Clicks in a message, and messages in a batch: a few thousand clicks, below Lambda's 6 MB.
+const IN_A_MESSAGE: u32 = 500;
+const IN_A_BATCH: u32 = 8;
+
+/// How many different clicks wait in the queue of `attribute`. What was received is gone for others.
+pub(crate) async fn recorded(folder: &Path) -> Outcome<usize> {
+    let store = server::store(folder)?;
+    let queue = QueueAddress(Hop::Attribute.name().into());
+    let queues = store.queues(vec![QueueSettings::plain(queue.clone())]);
+    let mut seen: HashSet<ClickId> = HashSet::new();
+    loop {
+        let taken = queues.receive(&queue, 10, Duration::from_secs(3600)).await?;
+        if taken.is_empty() {
+            return Ok(seen.len());
+        }
+        for message in taken {
+            let (_, Clicks { clicks }) = Envelope::open(&message.body)?;
+            seen.extend(clicks.into_iter().map(|click| click.id));
+        }
+    }
+}
+
+pub(crate) async fn run(folder: &Path, options: &Options) -> Outcome<()> {
+    let clicks = options.clicks;
+    println!(
+        "`attribute` on this machine's store: {clicks} clicks of 50 links, {} a batch",
+        IN_A_MESSAGE * IN_A_BATCH
+    );
+    let mut each = Vec::new();
+    let mut bytes = Vec::new();
+    for run in 0..options.runs {
+        let place = folder.join(format!("counting-{run}"));
+        fs::create_dir_all(&place)?;
+        let (per_second, size) = one(&place, clicks).await?;
+        each.push(per_second);
+        bytes.push(size);
+        if run + 1 == options.runs {
+            parts(&place, clicks)?;
+        }
+        fs::remove_dir_all(&place)?;
+    }
+    let most = each.iter().copied().fold(0.0, f64::max);
+    if let (Some(speed), Some(size)) = (Spread::of(&each), Spread::of(&bytes)) {
+        println!(
+            "  clicks a second of one processor   median {:>8.0}  least {:>8.0}  most {most:>8.0}   aimed at: 50,000",
+            speed.median, speed.min
+        );
+        println!(
+            "  bytes of the disk for each click   median {:>8.0}                                    aimed at: 400",
+            size.median
+        );
+    }
+    Ok(())
+}
+
+/// Writes so many clicks: how many in a second of processor time, and bytes for each.
+async fn one(folder: &Path, clicks: u32) -> Outcome<(f64, f64)> {
+    fs::copy(ground::test_database(), folder.join(server::DATABASE))?;
+    let store = server::store(folder)?;
+    let platform = server::platform(&store, folder)?;
+    let wired: &dyn EnginePlatform = &platform;
+    let Entry::Event(attribute) = Entry::event::<Attribute, _>(wired, &platform.env())? else {
+        return Err("attribute takes events".into());
+    };
+    let scope = people::scope(people::tenant(1));
+    let (ambient, before) = (Ambient::system(), settled_size(folder)?);
+    let (mut seconds, mut number) = (0.0, 0);
+    while number < clicks {
+        let mut batch = Vec::new();
+        for message in 0..IN_A_BATCH {
+            let count = IN_A_MESSAGE.min(clicks - number);
+            if count == 0 {
+                break;
+            }
+            let of_it = (number..number + count)
+                .map(|n| ground::click(ClickId::draw(&*ambient.ids), n, platform.now()))
+                .collect();
+            let body = Envelope::seal(&scope, "bench", &Clicks { clicks: of_it })?;
+            batch.push(json!({
+                "messageId": format!("{number}-{message}"), "receiptHandle": "r", "body": body,
+                "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "0"},
+                "messageAttributes": {}, "eventSource": "aws:sqs", "awsRegion": "us-east-1",
+                "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:attribute",
+            }));
+            number += count;
+        }
+        let event = json!({ "Records": batch }).to_string();
+        let begun = process::own_seconds();
+        call(&*attribute, event.as_bytes(), &ambient).await?;
+        seconds += process::own_seconds() - begun;
+    }
+    drop(attribute);
+    let size = settled_size(folder)?.saturating_sub(before);
+    if f64::from(u32::try_from(size).unwrap_or(u32::MAX)) < f64::from(clicks) {
+        return Err("attribute wrote less than a byte for each click: it does nothing, and nothing can be said".into());
+    }
+    Ok((f64::from(clicks) / seconds.max(1e-6), size as f64 / f64::from(clicks)))
+}
+
+async fn call(attribute: &dyn ErasedFunction, event: &[u8], ambient: &Ambient) -> Outcome<()> {
+    let at = Invocation {
+        request_id: "attribute".into(),
+        trace: "bench".into(),
+        now: ambient.now(),
+        deadline: Instant::now() + Duration::from_secs(60),
+        measures: Arc::default(),
+    };
+    let reply = attribute.call(event, at).await?;
+    if reply.get().contains("itemIdentifier") {
+        return Err(format!("attribute gave messages back: {}", reply.get()).into());
+    }
+    Ok(())
+}
+
+/// Bytes of the store's pages in use, its log written back into it.
+fn settled_size(folder: &Path) -> Outcome<u64> {
+    let database = rusqlite::Connection::open(folder.join("engine.db"))?;
+    database.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+    let ask = |what: &str| -> Outcome<u64> {
+        Ok(database
+            .query_row(&format!("PRAGMA {what}"), [], |row| row.get::<_, i64>(0))?
+            .try_into()?)
+    };
+    Ok((ask("page_count")? - ask("freelist_count")?) * ask("page_size")?)
+}
+
+/// Which tables and indexes the bytes are in.
+fn parts(folder: &Path, clicks: u32) -> Outcome<()> {
+    let database = rusqlite::Connection::open(folder.join("engine.db"))?;
+    let mut asked = database
+        .prepare("SELECT name, sum(pgsize) FROM dbstat GROUP BY name ORDER BY 2 DESC LIMIT 6")?;
+    let parts = asked.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
+    for part in parts {
+        let (name, bytes) = part?;
+        println!("    {name:<34} {:>8.1} bytes for each click", bytes as f64 / f64::from(clicks));
+    }
+    Ok(())
+}
