@@ -57,6 +57,9 @@ bench: ## measure side by side with peers, as ratios (not a test)
 	cargo run --profile bench-run -p nexus-bench --bin photos
 	cargo run --profile bench-run -p nexus-bench --features line --bin line
 	cargo run --profile bench-run -p nexus-bench --features due --bin due
+	cargo run --profile bench-run -p nexus-bench --features sentiment --bin sentiment
+	@infra/local/setup.sh bench
+	cargo run --profile bench-run -p nexus-bench --features clicks --bin clicks -- --memory-clicks 10000000
 	cargo build --profile bench-run $(foreach name,$(notdir $(wildcard functions/*)),-p nexus-$(name)) -p nexus-bench --features nexus-bench/cold-start,nexus-bench/measure
 	target/bench-run/cold_start --write
 	target/bench-run/measure --write

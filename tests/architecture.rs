@@ -54,6 +54,7 @@ fn each_room_depends_only_on_the_rooms_it_may() {
             // The products' ports, never their rules.
             "nexus-aws" => vec!["nexus-kernel", "nexus-core", "nexus-engine", "nexus-vault"],
             "nexus-media" => vec![],
+            "nexus-geo" => vec!["nexus-kernel", "nexus-engine"],
             "nexus-stand-in" => vec!["nexus-kernel", "nexus-engine", "nexus-offline"],
             "nexus-offline" => vec!["nexus-kernel", "nexus-core", "nexus-engine", "nexus-media"],
             "nexus-lambda" => vec!["nexus-kernel", "nexus-core", "nexus-handler"],
@@ -193,9 +194,13 @@ const WORDS: &[(&str, &[&str])] = &[
         "Sweep::begin",
         &[
             "shared/core/src/sweep.rs",
+            "functions/listen/",
+            "functions/recount/",
             "functions/refresh/",
             "functions/relay/",
             "functions/retention-sweep/",
+            // The feed shows what became of all posts of its machine.
+            "infra/local/src/feed/lives.rs",
         ],
     ),
     // The process's environment is read where a process begins.

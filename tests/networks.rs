@@ -391,9 +391,9 @@ async fn n41_n62_an_owner_ends_it_at_the_network_and_everything_of_it_ends_here(
         (&waited["state"], why(&waited)),
         (&json!("cancelled"), "its account was disconnected")
     );
-    // This one had been begun; nothing of it was sent, and a person is told what to do.
+    // This one had been begun; nothing of it was sent, which is certain, and it says what to do.
     let begun = world.post(BOSS, of(&soon, "tiktok")).await;
-    assert_eq!(begun["state"], "ask_a_person", "{begun}");
+    assert_eq!(begun["state"], "refused", "{begun}");
     assert!(why(&begun).contains("again"), "{}", why(&begun));
     let told = world.notices().await;
     assert_eq!(told.len(), 1, "{told:?}");

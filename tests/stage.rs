@@ -47,6 +47,7 @@ pub(crate) fn places() -> Places {
         path: std::env::split_paths(&path).collect(),
         tools: sources::root().join(".tools"),
         fonts: sources::root().join("infra/layers/ffmpeg/fonts"),
+        ..Places::default()
     }
 }
 

@@ -82,7 +82,7 @@ fn queues_are_encrypted_and_give_up_after_five_receives() {
 
 /// Where a bound has to hold: what takes memory, disk or a network's patience. Elsewhere it would only switch off that
 /// AWS polls an idle queue less.
-const BOUNDED: &[&str] = &["ingest", "animate", "narrate", "publish", "attribute"];
+const BOUNDED: &[&str] = &["ingest", "animate", "narrate", "publish", "attribute", "sentiment"];
 
 #[test]
 fn concurrency_is_bounded_where_it_has_to_be_and_nowhere_else() {
@@ -126,6 +126,7 @@ fn every_measure_has_an_alarm_and_every_alarm_of_ours_a_measure_and_a_hearer() {
         Measure::MessageAge,
         Measure::DeadLetters,
         Measure::StalledQueues,
+        Measure::CorrectedTallies,
     ];
     assert_eq!(heard, measures.map(|measure| format!("{measure:?}")).into());
 }
@@ -293,6 +294,10 @@ const OPEN: &[(&str, &str, &str)] = &[
     ("POST", "/r/{code}", "as for looking; it shows what would be kept"),
     ("POST", "/r/{code}/note", "as for looking; a note decides nothing"),
     ("GET", "/v1/connections/callback", "a network's browser brings a state that is used once"),
+    ("GET", "/c/{code}", "whoever has a link may follow it"),
+    ("HEAD", "/c/{code}", "the same without its body"),
+    ("GET", "/p/{code}", "a product's page is for everybody"),
+    ("POST", "/p/{code}", "whoever reads the page may ask"),
     ("GET", "/v1/connections/openapi.json", "a description holds nothing of anybody's"),
 ];
 

@@ -3,6 +3,7 @@
 #
 #   setup.sh run    what `make run` needs
 #   setup.sh test   what `make test` needs besides
+#   setup.sh bench  the peers that `make bench` measures beside
 set -eu
 
 cd "$(dirname "$0")/../.."
@@ -14,10 +15,15 @@ has() { command -v "$1" >/dev/null 2>&1 || [ -x "$tools/$1" ]; }
 
 # Which apt packages are missing: program:package
 wanted="cmake:cmake nasm:nasm cc:gcc flite:flite espeak-ng:espeak-ng ffmpeg:ffmpeg"
+[ "$for_what" != bench ] || wanted="$wanted nginx:nginx-light"
 missing=""
 for pair in $wanted; do
   has "${pair%%:*}" || missing="$missing ${pair##*:}"
 done
+# A library has no program to be found by.
+if [ "$for_what" = bench ] && ! echo '#include <maxminddb.h>' | cc -E - >/dev/null 2>&1; then
+  missing="$missing libmaxminddb-dev"
+fi
 
 # apt, where it may: as root, or by sudo without a question.
 apt=""

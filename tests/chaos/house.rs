@@ -296,10 +296,13 @@ impl House {
         }
     }
 
-    /// Whether there is a message on its way, or a post that something may still become of.
+    /// Whether there is a message on its way or to be sent, or a post that something may still become of.
     async fn is_something_left(&self) -> bool {
         let over = |state: State| state.is_final() || state == State::AskAPerson;
-        !self.bag.is_empty() || self.posts().await.iter().any(|post| !over(post.effect.state()))
+        let rows = self.platform.rows().await;
+        !self.bag.is_empty()
+            || rows.iter().any(|row| row.kind == RecordKind::Outbox)
+            || self.posts().await.iter().any(|post| !over(post.effect.state()))
     }
 
     fn fault(&self) -> Fault {

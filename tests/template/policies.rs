@@ -23,20 +23,40 @@ type Right = (String, String);
 const INDEXES: &[(&str, &str, &str)] = &[
     ("relay", "due", "outbox rows and effects whose time has come"),
     ("retention-sweep", "due", "rows that expire and removals that were left"),
+    ("recount", "due", "days of clicks that are to be counted anew"),
     ("refresh", "due", "tokens that run out, and endings that were left"),
     ("refresh", "list", "posts of an account whose owner ended it"),
     ("engine-api", "list", "drafts by stage and posts by time"),
     ("connect", "list", "posts of an account that is disconnected"),
     ("publish", "list", "posts of an account whose owner ended it"),
+    ("listen", "due", "posts whose comments are to be read"),
+    ("listen", "list", "posts of an account whose owner ended it"),
 ];
 
 /// Which areas of the blobs a function joins uploads in parts in: a port does not tell. One line each, with what does.
 const JOINED: &[(&str, &str, &str)] = &[("engine-api", "in", "media that came in parts")];
 
+/// Functions that ask the vault for the house's own secrets and no tenant's: a port does not tell. One line each, with
+/// the words of those secrets, and what they are.
+const HOUSE_SECRETS: &[(&str, &str, &str)] = &[
+    ("click-track", "visitor-salt-*", "the salt of the day, which it may be the first to need"),
+    ("retention-sweep", "visitor-salt-*", "salts of days that are over, which it destroys"),
+    (
+        "inquire",
+        "inquiry-salts*",
+        "the salts of today and yesterday, which it may be the first to need",
+    ),
+];
+
 /// Actions that IAM binds to no resource, so that `*` is the only form there is.
 /// <https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html>
-const BOUND_TO_NO_RESOURCE: &[&str] =
-    &["rekognition:DetectLabels", "polly:SynthesizeSpeech", "translate:TranslateText"];
+const BOUND_TO_NO_RESOURCE: &[&str] = &[
+    "rekognition:DetectLabels",
+    "polly:SynthesizeSpeech",
+    "translate:TranslateText",
+    "comprehend:BatchDetectDominantLanguage",
+    "comprehend:BatchDetectSentiment",
+];
 
 /// What a function may do with rows. A transaction is allowed by its parts.
 const LOOK_AT_ROWS: &[&str] = &["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"];
@@ -85,6 +105,13 @@ fn rights_of(part: &Taken) -> Vec<Right> {
         }
         Taken::Copywriters => [key_of("gemini"), unlock].concat(),
         Taken::Translator => on(&["translate:TranslateText"], "*"),
+        Taken::Sentiment => {
+            on(&["comprehend:BatchDetectDominantLanguage", "comprehend:BatchDetectSentiment"], "*")
+        }
+        Taken::Bus => {
+            let account = "arn:AWS::Partition:events:AWS::Region:AWS::AccountId";
+            on(&["events:PutEvents"], &format!("{account}:event-bus/default"))
+        }
         Taken::Vault(access) => {
             // What tenants keep stands below their own ids; the house's own keys do not.
             let account = "arn:AWS::Partition:ssm:AWS::Region:AWS::AccountId";
@@ -106,9 +133,17 @@ fn rights_of(part: &Taken) -> Vec<Right> {
         }
         // To refresh a token is to show the application's own secret.
         Taken::Logins => [key_of("tiktok"), key_of("x"), unlock].concat(),
+        // A database in a layer is the function's own.
+        Taken::Locator => Vec::new(),
+        // The address that mail comes from belongs to one identity or another: the domain's, or its own.
+        Taken::Mail => {
+            let account = "arn:AWS::Partition:ses:AWS::Region:AWS::AccountId";
+            let sets = on(&["ses:SendEmail"], &format!("{account}:configuration-set/*"));
+            [on(&["ses:SendEmail"], &format!("{account}:identity/*")), sets].concat()
+        }
         // No network is reached with AWS's own rights. What footage costs is asked of nobody: who buys it is told the
         // keys, below.
-        Taken::Publishers | Taken::FootageMakers => Vec::new(),
+        Taken::Publishers | Taken::Listeners | Taken::FootageMakers => Vec::new(),
     }
 }
 
@@ -132,6 +167,12 @@ fn taken(function: &FunctionPlan) -> BTreeSet<Taken> {
 fn needed(function: &FunctionPlan) -> BTreeSet<Right> {
     let right = |action: &str, resource: String| (action.to_owned(), resource);
     let mut rights: BTreeSet<Right> = taken(function).iter().flat_map(rights_of).collect();
+    if let Some((_, word, _)) = HOUSE_SECRETS.iter().find(|(name, ..)| *name == function.name) {
+        let of_house = |(action, resource): Right| {
+            (action, resource.replace("/engine/ten_*", &format!("/engine/house/{word}")))
+        };
+        rights = rights.into_iter().map(of_house).collect();
+    }
     for action in ["logs:CreateLogStream", "logs:PutLogEvents"] {
         rights.insert(right(action, "FunctionLogs.Arn".to_owned()));
     }

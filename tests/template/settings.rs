@@ -24,6 +24,10 @@ const LEFT_OUT: &[(&str, &str, &str)] = &[
     ("*", "TOKENS", "only who holds tenants' tokens is told where they are"),
     ("*", "COPYWRITER", "the platform's, for who writes"),
     ("*", "FOOTAGE", "the platform's, for who buys footage"),
+    ("*", "BUS", "the account's own bus is the default"),
+    ("*", "GEO_DATABASE", "only who locates clicks is told where the layer puts it"),
+    ("*", "MAIL_FROM", "the platform's, for who mails"),
+    ("*", "MAIL_EVENTS", "the platform's, for who mails"),
     ("EngineApiFunction", "PUT_AT_ONCE_BYTES", "the default is S3's measure; less is for trials"),
     ("IngestFunction", "FFMPEG", "photos need none; recordings go to a function of their own"),
 ];

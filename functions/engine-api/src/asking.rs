@@ -9,6 +9,8 @@ use nexus_core::effect::EffectId;
 use nexus_core::idempotency::RequestId;
 use nexus_core::{CallContext, Caller, Product, Scope};
 use nexus_engine::catalogue::ProductId;
+use nexus_engine::inquiries::{InquiryId, RestrictionId};
+use nexus_engine::links::LinkCode;
 use nexus_engine::{Desk, DraftId, MediaId};
 use nexus_handler::Invocation;
 use nexus_handler::http::{Problem, caller, idempotency::OnceIds};
@@ -102,8 +104,18 @@ macro_rules! things {
 things! {
     DraftId = "draft",
     EffectId = "post",
+    InquiryId = "inquiry",
     MediaId = "medium",
     ProductId = "product",
+    RestrictionId = "restriction",
+}
+
+impl Thing for LinkCode {
+    const NAME: &'static str = "link";
+
+    fn read(raw: &str) -> Option<Self> {
+        Self::parse(raw)
+    }
 }
 
 /// There is no such thing: the answer for what is missing, for what is another tenant's, and for what is no id.

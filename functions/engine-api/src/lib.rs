@@ -18,6 +18,7 @@ use std::sync::Arc;
 use axum::Router;
 use nexus_core::blobs::MOST_AT_ONCE;
 use nexus_core::{Blobs, Product, Scope, Sender, Table};
+use nexus_engine::clicks::Locator;
 use nexus_engine::connections::Accounts;
 use nexus_engine::footage::FootageMaker;
 use nexus_engine::platform::{Access, Area};
@@ -38,11 +39,14 @@ pub struct Deps {
     /// Up to so many bytes of a medium are put at once, above in parts.
     at_once: u64,
     footage: Sender,
+    sentiment: Sender,
     makers: Vec<Arc<dyn FootageMaker>>,
     accounts: Accounts,
     publishers: Vec<Arc<dyn Publisher>>,
     /// What short links begin with, where this house answers any.
     link_base: Option<String>,
+    /// Whose data about places is shown.
+    locator: Arc<dyn Locator>,
 }
 
 impl Deps {
@@ -65,9 +69,10 @@ impl<P: EnginePlatform + ?Sized> Wire<P> for EngineApi {
         let narrate = settings.queue(Hop::Narrate.setting());
         let publish = settings.queue(Hop::Publish.setting());
         let footage = settings.queue(Hop::Footage.setting());
+        let sentiment = settings.queue(Hop::Sentiment.setting());
         let at_once = settings.number("PUT_AT_ONCE_BYTES", 1..=MOST_AT_ONCE, MOST_AT_ONCE);
-        let (narrate, publish, footage, at_once) =
-            settings.finish((narrate, publish, footage, at_once))?;
+        let (narrate, publish, footage, sentiment, at_once) =
+            settings.finish((narrate, publish, footage, sentiment, at_once))?;
         // Uploads are signed, media are shown to their owner, and what is removed is deleted everywhere.
         let areas = Area::ALL.map(|area| (area, Access::Write));
         let (ambient, table) = (platform.ambient(), platform.table(Access::Write));
@@ -87,7 +92,9 @@ impl<P: EnginePlatform + ?Sized> Wire<P> for EngineApi {
             publish: platform.sender(Hop::Publish, publish),
             at_once,
             footage: platform.sender(Hop::Footage, footage),
+            sentiment: platform.sender(Hop::Sentiment, sentiment),
             makers: platform.footage_makers(),
+            locator: platform.locator(),
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use nexus_core::effect::State;
 use nexus_engine::Stage;
+use nexus_engine::clicks::DeviceClass;
 use nexus_engine::providers::{CopyProvider, FootageProvider, SpeechProvider};
 use nexus_engine::publishing::Network;
 use nexus_engine::scheduling::Day;
@@ -35,6 +36,10 @@ pub(crate) fn footage_provider() -> Object {
     one_of([FootageProvider::Veo, FootageProvider::Runway, FootageProvider::Luma])
 }
 
+pub(crate) fn devices() -> Array {
+    ArrayBuilder::new().items(one_of(DeviceClass::ALL)).unique_items(true).build()
+}
+
 pub(crate) fn stage() -> Object {
     one_of(Stage::ALL)
 }
@@ -60,13 +65,24 @@ pub(crate) fn day_of_month() -> Schema {
 }
 
 pub(crate) fn notice_code() -> Object {
-    use nexus_engine::notices::NoticeCode::{ReconnectNeeded, RemoveThereToo, RevokedOutside};
-    one_of([ReconnectNeeded, RevokedOutside, RemoveThereToo])
+    one_of(nexus_engine::notices::NoticeCode::ALL)
+}
+
+pub(crate) fn inquiry_state() -> Object {
+    one_of(nexus_engine::inquiries::InquiryState::ALL)
+}
+
+pub(crate) fn sentiment_label() -> Object {
+    one_of(nexus_engine::sentiment::Label::ALL)
 }
 
 pub(crate) fn verdict() -> Object {
     use nexus_engine::reviewing::Verdict::{Change, Fine, Remark};
     one_of([Fine, Change, Remark])
+}
+
+pub(crate) fn sentiment() -> Object {
+    one_of(nexus_engine::sentiment::Label::ALL)
 }
 
 pub(crate) fn networks() -> Array {

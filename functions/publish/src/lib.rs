@@ -9,6 +9,7 @@
 //!
 //! The claim alone makes the [`Approved`] that a network takes, in one commit with what the gate asks for: that the
 //! account is still connected and its day is not full. An outcome nobody knows is looked up, never sent again blindly.
+//! The commit that says that a post is there also begins the reading of its comments.
 //!
 //! **Never here:** approving, scheduling, a network's API, an account's tokens at rest.
 
@@ -18,11 +19,13 @@ mod send;
 use std::sync::Arc;
 
 use nexus_core::approval::{self, Claiming, Redeemed};
-use nexus_core::effect::EffectId;
-use nexus_core::{Blobs, Scope, Table};
+use nexus_core::effect::{Effect, EffectId, Found, Outcome};
+use nexus_core::{Blobs, Op, Scope, Table};
 use nexus_engine::EnginePlatform;
+use nexus_engine::comments::Listening;
 use nexus_engine::connections::Accounts;
 use nexus_engine::hops::Publish as Due;
+use nexus_engine::notices;
 use nexus_engine::platform::{Access, Area};
 use nexus_engine::publishing::{PostPlan, Publisher};
 use nexus_handler::{Env, Enveloped, Invocation, QueueFunction, SettingsError, Wire};
@@ -121,12 +124,32 @@ impl Publish {
             Redeemed::Send(mut approved) => {
                 let outcome = send::send(deps, &mut approved, at).await;
                 send::heed(deps, &approved, &outcome).await;
-                approval::settle(approved, outcome, Self::NAME, deps.ambient.now()).await?;
+                let (by, now) = (Self::NAME, deps.ambient.now());
+                let heard = match &outcome {
+                    Outcome::Done { receipt, .. } => {
+                        Listening::begin(scope, id, approved.payload(), receipt, now)
+                    }
+                    _ => None,
+                };
+                let told = |post: &Effect<PostPlan>| {
+                    Ok(asked(deps, scope, post)?.into_iter().chain(heard).collect())
+                };
+                approval::settle_and(approved, outcome, by, now, told).await?;
                 Ok(())
             }
             Redeemed::LookUp(unsure) => {
                 let found = send::look_up(deps, &unsure, at).await;
-                approval::settle_looked_up(unsure, found, Self::NAME, deps.ambient.now()).await?;
+                let (by, now) = (Self::NAME, deps.ambient.now());
+                let heard = match &found {
+                    Found::Done { receipt, .. } => {
+                        Listening::begin(scope, id, unsure.payload(), receipt, now)
+                    }
+                    _ => None,
+                };
+                let told = |post: &Effect<PostPlan>| {
+                    Ok(asked(deps, scope, post)?.into_iter().chain(heard).collect())
+                };
+                approval::settle_looked_up_and(unsure, found, by, now, told).await?;
                 Ok(())
             }
             Redeemed::Held(which) => gate::held(deps, scope, id, &which, full_until, at.now).await,
@@ -134,4 +157,9 @@ impl Publish {
             Redeemed::TooEarly(_) | Redeemed::Running(_) | Redeemed::Nothing(_) => Ok(()),
         }
     }
+}
+
+/// What tells the tenant, where a person has to look whether a post is there.
+fn asked(deps: &Deps, scope: &Scope, post: &Effect<PostPlan>) -> Result<Vec<Op>, Failure> {
+    notices::asked_for(scope, &deps.ambient, post)
 }

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use nexus_core::approval::Unsure;
 use nexus_core::effect::{Found, Outcome};
 use nexus_core::{Approved, CallContext, records};
-use nexus_engine::connections::{Access, Connection, NoAccess, Quiet, connection_key};
+use nexus_engine::connections::{Access, Connection, NoAccess, Quiet, Unasked, connection_key};
 use nexus_engine::publishing::{Medium, Network, PostPlan, Publisher};
 use nexus_handler::Invocation;
 use nexus_kernel::{Digest, Failure, FailureKind, Timestamp};
@@ -17,12 +17,21 @@ const FETCHABLE: SignedDuration = SignedDuration::from_hours(1);
 /// After how many seconds a post is tried again whose store did not answer.
 const STORE_AGAIN: u32 = 60;
 
-/// Sends a claimed post.
+/// Sends a claimed post. One whose account lets nobody in any more has certainly not happened: no person has to look
+/// whether it is there, and it can be sent anew once the account is connected again.
 pub(crate) async fn send(
     deps: &Deps,
     approved: &mut Approved<PostPlan>,
     at: &Invocation,
 ) -> Outcome {
+    match tried(deps, approved, at).await {
+        Outcome::Login { why } => Outcome::Refused { why },
+        other => other,
+    }
+}
+
+/// What comes of it, with one more try where a token was refused that somebody has refreshed since.
+async fn tried(deps: &Deps, approved: &mut Approved<PostPlan>, at: &Invocation) -> Outcome {
     let at = at.on_behalf_of(approved.scope());
     match prepared(deps, approved, &at).await {
         Ok((publisher, access, medium)) => {
@@ -49,19 +58,11 @@ async fn prepared<'d>(
         why: format!("nothing here can post to {}", plan.network),
     })?;
     let medium = medium(deps, plan).await?;
-    let mut access = match plan.connection {
-        Some(id) => Some(deps.accounts.access(at, id).await.map_err(without_access)?),
-        None => None,
-    };
-    let preflight = match (publisher.preflight(at, access.as_ref(), plan).await, &access) {
-        (Err(failure), Some(refused)) if failure.kind() == FailureKind::Conflict => {
-            let again = deps.accounts.refused(at, refused).await.map_err(without_access)?;
-            access = Some(again);
-            publisher.preflight(at, access.as_ref(), plan).await
-        }
-        (asked, _) => asked,
-    };
-    let preflight = preflight.map_err(unasked)?;
+    let asked = deps.accounts.preflight(at, publisher, plan).await;
+    let (access, preflight) = asked.map_err(|why| match why {
+        Unasked::NoAccess(none) => without_access(none),
+        Unasked::Network(failure) => unasked(failure),
+    })?;
     if !preflight.problems.is_empty() {
         let why: Vec<String> = preflight.problems.into_iter().map(|p| p.problem).collect();
         return Err(Outcome::Refused { why: why.join("; ") });

@@ -1,5 +1,5 @@
-//! Approve, edit, cancel, publish and redeliver in every order, for two tenants at once: what reaches the network is
-//! what a person approved, to the letter, in its time, once.
+//! Approve, edit, cancel, reschedule, publish and redeliver in every order, for two tenants at once: what reaches the
+//! network is what a person approved, to the letter, in its time, once.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -13,9 +13,9 @@ use nexus_engine::desk::Desk;
 use nexus_engine::editing::{self, Edit, WordsEdit};
 use nexus_engine::hops::Publish as Due;
 use nexus_engine::publishing::{Decision, Ground, Network, PostPlan, propose};
-use nexus_engine::{Draft, EnginePlatform, approving, cancelling};
+use nexus_engine::{Draft, EnginePlatform, approving, cancelling, rescheduling};
 use nexus_handler::{Batch, Entry, ErasedFunction};
-use nexus_kernel::{Ambient, Language, Timestamp};
+use nexus_kernel::{Ambient, FailureKind, Language, Timestamp};
 use nexus_publish::Publish;
 use nexus_testkit::{MemoryPlatform, build, people};
 use proptest::prelude::*;
@@ -28,6 +28,7 @@ enum Deed {
     Approve { draft: usize, in_minutes: i64, seen_long_ago: bool },
     Edit { draft: usize, word: u8 },
     Cancel { post: usize },
+    Reschedule { post: usize, in_minutes: i64, seen_otherwise: bool },
     Deliver { post: usize, times: usize, as_tenant: usize },
     Answer { outcome: usize },
     Wait { minutes: i64 },
@@ -40,6 +41,9 @@ fn deeds() -> impl Strategy<Value = Deed> {
         ),
         2 => (0..4_usize, any::<u8>()).prop_map(|(draft, word)| Deed::Edit { draft, word }),
         2 => (0..8_usize).prop_map(|post| Deed::Cancel { post }),
+        3 => (0..8_usize, 0..90_i64, prop::bool::weighted(0.2)).prop_map(
+            |(post, in_minutes, seen_otherwise)| Deed::Reschedule { post, in_minutes, seen_otherwise }
+        ),
         6 => (0..8_usize, 1..4_usize, 0..2_usize)
             .prop_map(|(post, times, as_tenant)| Deed::Deliver { post, times, as_tenant }),
         1 => (0..4_usize).prop_map(|outcome| Deed::Answer { outcome }),
@@ -160,6 +164,9 @@ impl House {
                     words.for_each(|(_, word)| word.holds = false);
                 }
             }
+            Deed::Reschedule { post, in_minutes, seen_otherwise } => {
+                self.reschedule(*post, *in_minutes, *seen_otherwise).await;
+            }
             Deed::Deliver { post, times, as_tenant } => {
                 let Some((id, word)) = self.chosen(*post) else { return };
                 // A message of another tenant with this tenant's id in it.
@@ -184,6 +191,69 @@ impl House {
                 self.platform.advance(SignedDuration::from_mins(*minutes));
             }
         }
+    }
+
+    /// A person moves a post: it stands at the new time, approved by who moved it, and is called off at the old one; or
+    /// nothing has changed, and they are told why.
+    async fn reschedule(&mut self, post: usize, in_minutes: i64, seen_otherwise: bool) {
+        let Some((id, word)) = self.chosen(post) else { return };
+        let (platform, ambient) = (self.platform.clone(), self.platform.ambient());
+        let (person, scope) = (self.people[word.tenant].clone(), self.scope(word.tenant));
+        let at = ambient.now().saturating_add(SignedDuration::from_mins(in_minutes)).unwrap();
+        let seen = match seen_otherwise {
+            true => PostPlan { text: "Something else.".into(), ..word.plan.clone() }.digest(),
+            false => word.plan.digest(),
+        };
+        let before = self.effect(&scope, id).await.unwrap();
+        let desk = desk(&platform, &person, &scope, &ambient);
+        let (approver, publish) = (Approver::of(&person).unwrap(), self.sender("publish"));
+        let said = rescheduling::reschedule(&desk, id, approver, seen, at, &publish).await;
+        let after = self.effect(&scope, id).await.unwrap();
+        match said {
+            Ok(next) => {
+                assert!(!seen_otherwise, "it was seen");
+                let moved = PostPlan { send_at: at, ..word.plan.clone() };
+                assert_eq!(next.payload(), &moved, "the same at another time");
+                let approval = next.approval().expect("approved in the same call");
+                assert_eq!(approval.digest, moved.digest());
+                if next.id == id {
+                    assert_eq!((word.plan.send_at, after.state()), (at, State::Approved));
+                    return;
+                }
+                assert_eq!(after.state(), State::Cancelled, "it is sent at the old time no more");
+                let known =
+                    |(known, w): &&mut (EffectId, Word)| *known == id && w.tenant == word.tenant;
+                self.words.iter_mut().filter(known).for_each(|(_, word)| word.holds = false);
+                if !self.words.iter().any(|(known, w)| *known == next.id && w.tenant == word.tenant)
+                {
+                    self.words.push((next.id, Word { plan: moved, holds: true, ..word }));
+                }
+            }
+            Err(refused) => {
+                assert_eq!(refused.kind(), FailureKind::Conflict, "{refused}");
+                assert_eq!(after, before, "nothing has changed");
+                let is_late = matches!(
+                    before.state(),
+                    State::Sending
+                        | State::Accepted
+                        | State::Unknown
+                        | State::AskAPerson
+                        | State::Done
+                );
+                if is_late && !seen_otherwise {
+                    assert!(
+                        refused.public().contains("too late"),
+                        "{:?}: {refused}",
+                        before.state()
+                    );
+                }
+            }
+        }
+    }
+
+    async fn effect(&self, scope: &Scope, id: EffectId) -> Option<Effect<PostPlan>> {
+        let stored = nexus_core::effect::load::<PostPlan>(&self.platform.table, scope, id).await;
+        stored.unwrap().map(|stored| stored.record)
     }
 
     fn chosen(&self, number: usize) -> Option<(EffectId, Word)> {

@@ -11,16 +11,21 @@ use nexus_contract::{Fault, Faults, Flaky};
 use nexus_core::approval::{self, Redeemed};
 use nexus_core::effect::{Effect, EffectId, Found, LOOK_UPS, Outcome, Payload, State};
 use nexus_core::table::{CommitError, CommitToken, Page, Query, Slice, StoreError};
+use nexus_core::vault::Vault as _;
 use nexus_core::{
-    Approver, Blobs, Condition, Envelope, Item, Key, Op, QueueAddress, Record, Scope, Sender, Table,
+    Approver, Blobs, Condition, Envelope, Item, Key, Op, QueueAddress, Record, RecordKind, Scope,
+    Sender, Table, records,
 };
+use nexus_engine::comments::{Listening, listening_key};
+use nexus_engine::connections::{Connection, ConnectionId, ConnectionState};
 use nexus_engine::desk::Desk;
 use nexus_engine::editing::{self, Edit, WordsEdit};
 use nexus_engine::hops::Publish as Due;
+use nexus_engine::notices::{Notice, NoticeCode};
 use nexus_engine::publishing::{Decision, GRACE, Ground, Network, PostPlan, propose};
 use nexus_engine::{Draft, EnginePlatform, approving, cancelling};
 use nexus_handler::{Batch, Entry, ErasedFunction};
-use nexus_kernel::{Digest, Language, Timestamp};
+use nexus_kernel::{Digest, Language, Secret, Timestamp};
 use nexus_publish::Publish;
 use nexus_testkit::{MemoryPlatform, build, people};
 use serde_json::{Value, json};
@@ -404,6 +409,21 @@ async fn what_cannot_be_looked_up_is_looked_up_ever_later_until_a_person_is_aske
     house.platform.advance(wait);
     assert!(house.deliver(post.id).await);
     assert_eq!((house.sent(), house.looked_up()), (0, LOOK_UPS as usize));
+    let rows = house.platform.rows().await.into_iter();
+    let told: Vec<Notice> = rows
+        .filter(|row| row.kind == RecordKind::Notice)
+        .map(|row| records::read(&row).unwrap().record)
+        .collect();
+    assert_eq!(told.len(), 1, "told once, when a person was asked: {told:?}");
+    assert_eq!(
+        (told[0].code, &told[0].about),
+        (NoticeCode::PersonNeeded, &Some(post.id.to_string()))
+    );
+    assert!(
+        told[0].text.starts_with("Your post to the feed may be there or not"),
+        "{}",
+        told[0].text
+    );
 }
 
 #[tokio::test]
@@ -429,7 +449,8 @@ async fn what_a_network_says_ends_a_post_or_has_it_looked_up() {
     let why = || "because".to_owned();
     for (outcome, state, looked_up, at_last) in [
         (Outcome::Refused { why: why() }, State::Refused, 0, State::Refused),
-        (Outcome::Login { why: why() }, State::AskAPerson, 0, State::AskAPerson),
+        // Whom the network does not let in has posted nothing.
+        (Outcome::Login { why: why() }, State::Refused, 0, State::Refused),
         (Outcome::Unknown { why: why() }, State::Unknown, 1, State::Done),
     ] {
         let house = House::new();
@@ -574,4 +595,56 @@ async fn n15_stores_that_fail_now_and_then_lead_to_one_post_all_the_same() {
         assert_eq!(house.sent(), 1, "seed {seed}");
         assert_eq!(house.state(&post).await, State::Done, "seed {seed}");
     }
+}
+
+#[tokio::test]
+async fn a_post_that_is_there_begins_to_be_listened_to_where_its_network_tells_comments() {
+    for (network, is_heard) in
+        [(Network::Mastodon, true), (Network::X, true), (Network::TikTok, false)]
+    {
+        let mut platform = MemoryPlatform::new();
+        platform.publisher = Arc::new(nexus_testkit::fakes::FakePublisher::to(network));
+        let house = House::on(platform);
+        let connection = connected(&house, network).await;
+        let plan = house.proposed(&scope(), 1, house.platform.now()).await.payload().clone();
+        let plan = PostPlan { network, connection: Some(connection.id), ..plan };
+        let id = EffectId::derived(&["heard"]);
+        let mut effect = Effect::proposed(id, plan, "usr", house.platform.now());
+        let person = people::caller(&people::approver(scope().owner().tenant()));
+        let digest = effect.payload().digest();
+        let approver = Approver::of(&person).unwrap();
+        approval::approve(&mut effect, approver, digest, house.platform.now()).unwrap();
+        house.platform.put(&scope(), &effect).await;
+        assert!(house.deliver(id).await);
+        assert_eq!(house.now_of(&scope(), &effect).await.state(), State::Done, "{network}");
+        let key = listening_key(&scope(), id);
+        let now = house.platform.now();
+        let stands = nexus_core::records::load::<Listening>(&house.platform.table, &key, now).await;
+        let next = stands.unwrap().and_then(|stored| stored.record.next);
+        assert_eq!(next, is_heard.then(|| now + SignedDuration::from_hours(1)), "{network}");
+    }
+}
+
+async fn connected(house: &House, network: Network) -> Connection {
+    let now = house.platform.now();
+    let connection = Connection {
+        id: ConnectionId::derived(&["account"]),
+        network,
+        server: None,
+        label: "The shop".into(),
+        languages: Vec::new(),
+        state: ConnectionState::Connected,
+        created: now,
+        since: now,
+        outside: None,
+        access_until: None,
+        refresh_at: None,
+        refreshing: None,
+        quiet: None,
+    };
+    house.platform.put(&scope(), &connection).await;
+    let name = connection.secret(&scope()).unwrap();
+    let tokens = Secret::new(r#"{"access":"canary-access","refresh":null}"#.to_owned());
+    house.platform.vault.rotate(&name, None, &tokens).await.unwrap();
+    connection
 }

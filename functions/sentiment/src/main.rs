@@ -1,5 +1,7 @@
 //! `sentiment` on AWS Lambda.
 
 fn main() -> std::process::ExitCode {
-    nexus_lambda::run_events::<nexus_sentiment::Judge, _>(nexus_platform_aws::engine)
+    nexus_lambda::run_events::<nexus_handler::WholeBatch<nexus_sentiment::Judge>, _>(
+        nexus_platform_aws::engine,
+    )
 }

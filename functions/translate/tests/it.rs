@@ -149,6 +149,10 @@ impl EnginePlatform for With {
     fn bus(&self) -> Arc<dyn nexus_core::Bus> {
         EnginePlatform::bus(&self.0)
     }
+
+    fn mail(&self) -> Option<Arc<dyn nexus_core::mail::Mail>> {
+        EnginePlatform::mail(&self.0)
+    }
 }
 
 /// The function on a platform.

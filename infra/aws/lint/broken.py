@@ -26,7 +26,7 @@ WAYS = [
         "E3505",
         None,
     ),
-    ("a schedule that AWS does not read", r"Schedule: rate\(1 hour\)", "Schedule: rate(1 hours)", "E3027", None),
+    ("a schedule that AWS does not read", r"Schedule: rate\(1 minute\)", "Schedule: rate(1 minutes)", "E3027", None),
     ("a role that there is not", r"\n  TagRole:\n", "\n  TaggRole:\n", "E1010", "Role: !GetAtt TagRole.Arn"),
 ]
 

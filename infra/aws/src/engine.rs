@@ -1,15 +1,18 @@
 //! The Engine's platform.
 
 use std::error::Error;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use nexus_aws::comprehend::ComprehendSentiment;
 use nexus_aws::eventbridge::EventBridgeBus;
 use nexus_aws::polly::{PollySpeech, Voices};
 use nexus_aws::rekognition::RekognitionLabels;
+use nexus_aws::ses::SesMail;
 use nexus_aws::ssm::HouseKeys;
 use nexus_aws::translate::AmazonTranslate;
 use nexus_aws::{DynamoTable, S3Blobs, SdkConfig, SqsQueues};
+use nexus_core::mail::{Mail, MailAddress};
 use nexus_core::{Blobs, Bus, Gauge, Product, QueueAddress, Queues, Sender, Table, Vault};
 use nexus_engine::clicks::{Locator, Unlocated};
 use nexus_engine::comments::Listener;
@@ -24,8 +27,9 @@ use nexus_engine::sentiment::Sentiment;
 use nexus_engine::tagging::Labeller;
 use nexus_engine::translation::Translator;
 use nexus_engine::{EnginePlatform, Hop};
+use nexus_geo::{Installed, Status};
 use nexus_handler::Env;
-use nexus_kernel::Ambient;
+use nexus_kernel::{Ambient, Clock};
 use nexus_offline::template_copy::TemplateCopywriter;
 use nexus_outbound::Parts;
 use nexus_vendors_engine::suite;
@@ -44,16 +48,23 @@ pub struct AwsEngine {
     copywriter: CopyProvider,
     footage: Vec<String>,
     bus: String,
+    mail_from: Option<MailAddress>,
+    mail_events: Option<String>,
+    /// Where the layer with the geographic database puts it; empty without one.
+    geo: String,
     table: OnceLock<DynamoTable>,
     blobs: OnceLock<S3Blobs>,
     queues: OnceLock<SqsQueues>,
+    places: OnceLock<Arc<dyn Locator>>,
 }
 
 /// The Engine's platform, from the settings that the template gives every function: `TABLE`, `BUCKET`, `DATA_KEY`
 /// (the KMS key under which blobs are put), and `AWS_REGION`, which Lambda sets; `VOICE_EN` and `VOICE_ES` where other
 /// voices of Polly than the usual ones shall speak; `KEYS` (the root of the house's keys in SSM) where vendors may be
 /// asked, `TOKENS` (the root of tenants' tokens there) where accounts are acted for, `COPYWRITER` (`gemini` or `template`) for who writes unless a tenant chooses, `FOOTAGE` for who makes footage,
-/// and the vendors' own ([`suite::Settings`]).
+/// `MAIL_FROM` (whose domain SES has verified) where mail is sent, `MAIL_EVENTS` for the configuration set that tells of
+/// bounces, `GEO_DATABASE`, the file that a layer brings (`/opt/geolite/GeoLite2-City.mmdb`), and the vendors' own
+/// ([`suite::Settings`]).
 ///
 /// # Errors
 /// A setting is missing, or this runs in another region than the one in which all data stays (N43).
@@ -69,6 +80,11 @@ pub async fn engine(env: &Env) -> Result<AwsEngine, Box<dyn Error + Send + Sync>
     let copywriter = settings.choice("COPYWRITER", &writers, CopyProvider::Template);
     let ([table_name, bucket, data_key], voices, copywriter) =
         settings.finish((names, voices, copywriter))?;
+    let mail_from = env.get("MAIL_FROM").filter(|from| !from.is_empty());
+    let mail_from = mail_from.map(MailAddress::parse).transpose().map_err(|failure| {
+        let problem = failure.fields().first().map(|told| told.problem.as_str());
+        format!("settings: MAIL_FROM {}", problem.unwrap_or("is no mail address"))
+    })?;
     let footage = env.get("FOOTAGE").unwrap_or_default().split_whitespace();
     Ok(AwsEngine {
         config: nexus_aws::start(env.get("AWS_REGION")).await?,
@@ -83,9 +99,13 @@ pub async fn engine(env: &Env) -> Result<AwsEngine, Box<dyn Error + Send + Sync>
         copywriter,
         footage: footage.map(str::to_owned).collect(),
         bus: env.get("BUS").unwrap_or("default").to_owned(),
+        mail_from,
+        mail_events: env.get("MAIL_EVENTS").filter(|set| !set.is_empty()).map(str::to_owned),
+        geo: env.get("GEO_DATABASE").unwrap_or_default().to_owned(),
         table: OnceLock::new(),
         blobs: OnceLock::new(),
         queues: OnceLock::new(),
+        places: OnceLock::new(),
     })
 }
 
@@ -209,7 +229,7 @@ impl EnginePlatform for AwsEngine {
     }
 
     fn locator(&self) -> Arc<dyn Locator> {
-        Arc::new(Unlocated)
+        Arc::clone(self.places.get_or_init(|| located(&self.geo, Arc::clone(&self.ambient.clock))))
     }
 
     fn sentiment(&self) -> Arc<dyn Sentiment> {
@@ -223,11 +243,35 @@ impl EnginePlatform for AwsEngine {
     fn bus(&self) -> Arc<dyn Bus> {
         Arc::new(EventBridgeBus::new(&self.config, self.bus.clone()))
     }
+
+    /// Nobody, where no address is set that mail comes from.
+    fn mail(&self) -> Option<Arc<dyn Mail>> {
+        let from = self.mail_from.clone()?;
+        Some(Arc::new(SesMail::new(&self.config, from, self.mail_events.clone())))
+    }
+}
+
+/// The database that a layer brought. Without one clicks are kept without a place, which is told once.
+fn located(file: &str, clock: Arc<dyn Clock>) -> Arc<dyn Locator> {
+    if file.is_empty() {
+        tracing::warn!("GEO_DATABASE is not set: clicks are kept without a place");
+        return Arc::new(Unlocated);
+    }
+    let installed = Installed::at(Path::new(file), clock);
+    if installed.status() == Status::Absent {
+        tracing::warn!(
+            file,
+            "there is no geographic database, so clicks are kept without a place: deploy the layer of infra/layers/geolite"
+        );
+        return Arc::new(Unlocated);
+    }
+    Arc::new(installed)
 }
 
 #[cfg(test)]
 mod tests {
     use nexus_kernel::Language;
+    use nexus_kernel::ambient::ManualClock;
 
     use super::*;
 
@@ -238,6 +282,17 @@ mod tests {
             Ok(_) => String::new(),
             Err(error) => error.to_string(),
         }
+    }
+
+    #[tokio::test]
+    async fn n9_without_the_layer_nobody_is_located_and_with_it_somebody_is() {
+        let layer = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/geo/tests/data");
+        let file = format!("{layer}/GeoLite2-City-Test.mmdb");
+        let clock = Arc::new(ManualClock::at("1970-01-02T00:00:00Z".parse().unwrap()));
+        for none in ["", "/opt/geolite/GeoLite2-City.mmdb"] {
+            assert_eq!(located(none, Arc::clone(&clock) as _).attribution(), None, "{none}");
+        }
+        assert!(located(&file, clock).attribution().unwrap().contains("MaxMind"));
     }
 
     #[tokio::test]
@@ -260,6 +315,18 @@ mod tests {
         assert_eq!(other.voices().usual().engine(Language::Es).unwrap(), "polly neural Mia");
         let told = refusal(&env(&[("VOICE_EN", "Joanna")])).await;
         assert_eq!(told, "settings: VOICE_EN must be a voice like `en-US/Joanna`");
+    }
+
+    #[tokio::test]
+    async fn mail_is_sent_where_it_is_said_from_whom() {
+        let env = |from| {
+            let pairs = SETTINGS.into_iter().chain([("AWS_REGION", "us-east-1")]);
+            Env::from_pairs(pairs.chain([("MAIL_FROM", from)]))
+        };
+        assert!(engine(&env("")).await.unwrap().mail().is_none());
+        assert!(engine(&env("nexus@luna.example")).await.unwrap().mail().is_some());
+        let told = refusal(&env("nobody")).await;
+        assert!(told.starts_with("settings: MAIL_FROM is no mail address"), "{told}");
     }
 
     #[tokio::test]

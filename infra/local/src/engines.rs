@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use nexus_core::CallContext;
-use nexus_engine::clicks::{Locator, Unlocated};
+use nexus_engine::clicks::Locator;
 use nexus_engine::copy::Copywriter;
 use nexus_engine::footage::FootageMaker;
 use nexus_engine::narration::{Speech, Spoken};
 use nexus_engine::providers::{Choice, CopyProvider, SpeechProvider};
-use nexus_engine::sentiment::Sentiment;
 use nexus_engine::tagging::Labeller;
 use nexus_engine::translation::Translator;
-use nexus_kernel::{Failure, Language};
+use nexus_geo::Installed;
+use nexus_kernel::{Ambient, Failure, Language};
 use nexus_media::av::{FONT_FILE, Ffmpeg};
 use nexus_offline::apertium::Apertium;
 use nexus_offline::image_facts::ImageFacts;
@@ -43,7 +43,7 @@ pub struct Engines {
     /// Tells where an address is, where a database is installed.
     pub locator: Arc<dyn Locator>,
     /// Tells how a text sounds.
-    pub sentiment: Arc<dyn Sentiment>,
+    pub sentiment: Arc<Lexicon>,
     /// Connects accounts at networks and carries posts there.
     pub networks: Networks,
     /// Works on sound and moving pictures, where installed.
@@ -75,6 +75,8 @@ pub struct Places {
     pub tools: PathBuf,
     /// Where the captions' font lies.
     pub fonts: PathBuf,
+    /// Where the geographic database is, or will be.
+    pub geo: PathBuf,
 }
 
 /// An engine for a person to read of.
@@ -104,8 +106,8 @@ impl Engines {
                 Arc::new(OfflineSpeech::locate(None, None, &path).await),
             ),
             footage_makers: Vec::new(),
-            locator: Arc::new(Unlocated),
-            sentiment: Arc::new(Lexicon),
+            locator: Arc::new(Installed::at(&places.geo, Ambient::system().clock)),
+            sentiment: Arc::new(Lexicon::new(Apertium::locate_back(None, &path).await)),
             networks: Networks::default(),
             ffmpeg: Ffmpeg::locate(None, &search),
             fonts: places.fonts.clone(),
@@ -156,6 +158,9 @@ impl Engines {
         let house = self.voices.usual();
         let voice = |language| house.engine(language).ok_or_else(|| house.absence(language));
         let font = self.fonts.join(FONT_FILE);
+        let places = self.locator.attribution().unwrap_or_else(|| {
+            "none: clicks are kept without a place (`nexus geo install`)".to_owned()
+        });
         let translator = self
             .translator
             .as_ref()
@@ -167,9 +172,11 @@ impl Engines {
                 purpose: "Spanish",
                 engine: Ok(translator.unwrap_or_else(|| "paired templates".to_owned())),
             },
+            Found { purpose: "sentiment", engine: Ok(self.sentiment.told()) },
             Found { purpose: "English voice", engine: voice(Language::En) },
             Found { purpose: "Spanish voice", engine: voice(Language::Es) },
             Found { purpose: "sound and video", engine: ffmpeg },
+            Found { purpose: "places of clicks", engine: Ok(places) },
             Found {
                 purpose: "captions' font",
                 engine: if font.is_file() {

@@ -1,7 +1,10 @@
 //! Which functions there are: the names in the template, and the crates behind them.
 
 use nexus_engine::EnginePlatform;
-use nexus_handler::{Batch, Entry, Env, Function, HttpFunction, QueueFunction, SettingsError};
+use nexus_handler::{
+    Batch, BatchFunction, Entry, Env, Function, HttpFunction, QueueFunction, SettingsError,
+    WholeBatch,
+};
 
 /// Makes a function from a platform and its settings.
 pub type Make = fn(&(dyn EnginePlatform + 'static), &Env) -> Result<Entry, SettingsError>;
@@ -50,8 +53,12 @@ pub const ALL: &[(&str, Make)] = &[
         Entry::event::<nexus_recount::RecountClicks, dyn EnginePlatform>,
     ),
     (nexus_inquire::Inquire::NAME, Entry::http::<nexus_inquire::Inquire, dyn EnginePlatform>),
-    (nexus_sentiment::Judge::NAME, Entry::event::<nexus_sentiment::Judge, dyn EnginePlatform>),
+    (
+        nexus_sentiment::Judge::NAME,
+        Entry::event::<WholeBatch<nexus_sentiment::Judge>, dyn EnginePlatform>,
+    ),
     (nexus_listen::Listen::NAME, Entry::event::<nexus_listen::Listen, dyn EnginePlatform>),
+    (nexus_notify::Notify::NAME, Entry::event::<Batch<nexus_notify::Notify>, dyn EnginePlatform>),
     (nexus_relay::Relay::NAME, Entry::event::<nexus_relay::Relay, dyn EnginePlatform>),
     (
         nexus_retention_sweep::RetentionSweep::NAME,

@@ -22,6 +22,7 @@ use nexus_core::table::Page;
 use nexus_core::{Blobs, Product, QueueAddress, Queues, Table};
 
 use nexus_embedded::{OpenError, ProcessBus, Store};
+use nexus_engine::clicks::client::{BadNetworks, Proxies, ToldBy};
 use nexus_engine::platform::Area;
 use nexus_handler::{Env, SettingsError};
 use nexus_kernel::ambient::ManualClock;
@@ -32,9 +33,11 @@ use nexus_vendors_engine::suite;
 use crate::engines::{Engines, VendorsError};
 use crate::feed::{self, Feed};
 use crate::gateway::{self, Route};
+use crate::geolite::{self, Keeper};
 use crate::home::{self, Link};
 use crate::issuer::{Issuer, IssuerError};
 use crate::keys;
+use crate::mail;
 use crate::metrics::Metrics;
 use crate::platform::LocalPlatform;
 use crate::poller::Poller;
@@ -44,6 +47,11 @@ use crate::template::plan::{ScheduleService, Trigger};
 use crate::template::{self, Plan, Problems};
 use crate::uploads::{self, Uploads};
 use crate::{bucket_notices, functions, invoke};
+
+/// The setting with the networks of proxies that are believed when they tell whose request it is.
+pub const TRUSTED_PROXIES: &str = "TRUSTED_PROXIES";
+/// The setting with the one header in which they tell it.
+pub const PROXY_HEADER: &str = "PROXY_HEADER";
 
 /// What a host is made of.
 pub struct Options {
@@ -88,6 +96,15 @@ pub enum StartError {
     /// The vendors cannot be asked.
     #[error(transparent)]
     Vendors(#[from] VendorsError),
+    /// The list of trusted proxies cannot be read.
+    #[error("{TRUSTED_PROXIES}: {0}")]
+    Proxies(#[from] BadNetworks),
+    /// The word for the proxies' header is none.
+    #[error("{PROXY_HEADER}: write `x-forwarded-for` or `forwarded`")]
+    ProxyHeader,
+    /// Mail is set up wrongly.
+    #[error("settings: {0}")]
+    Mail(Failure),
     /// A directory cannot be made or read.
     #[error("the data directory cannot be used: {0}")]
     Directory(#[from] io::Error),
@@ -138,7 +155,10 @@ pub struct Host {
     apis: BTreeMap<String, Router>,
     issuer: Arc<Issuer>,
     feed: Feed,
+    mail_goes: String,
     uploads: Uploads,
+    /// Renews the geographic database.
+    pub geo: Keeper,
 }
 
 /// A queue for a person to read of.
@@ -179,6 +199,7 @@ impl Host {
             queues: Arc::clone(&queues),
             ambient: ambient.clone(),
         };
+        let proxies = Arc::new(proxies(&settings)?);
         let vendors = suite::Settings::read(|name| settings.get(name).map(String::as_str))
             .map_err(VendorsError::from)?;
         let vault = keys::over(&data, Arc::clone(&table), &ambient).map_err(VendorsError::from)?;
@@ -189,7 +210,21 @@ impl Host {
             vault: Arc::clone(&vault),
             transport: vendors.transport().map_err(VendorsError::from)?,
         };
+        let geo = Keeper {
+            folder: geolite::folder(&data),
+            vault: Arc::clone(&vault),
+            transport: Arc::clone(&parts.transport),
+            base: settings
+                .get(geolite::BASE_SETTING)
+                .map_or(geolite::BASE, String::as_str)
+                .to_owned(),
+            ambient: ambient.clone(),
+            tried: Mutex::default(),
+        };
         let engines = engines.with_vendors(&vendors, &parts).await?;
+        let mail = mail::Settings::read(|name| settings.get(name).map(String::as_str))
+            .map_err(StartError::Mail)?;
+        let mail_goes = mail.describe(&data);
         let platform = LocalPlatform {
             ambient: ambient.clone(),
             table: Arc::clone(&table),
@@ -199,11 +234,14 @@ impl Host {
             vault,
             feed: feed.clone(),
             bus: Arc::new(ProcessBus::new()),
+            mail: mail.carrier(&data, &parts.vault, &ambient),
         };
         let mut over = engines.settings(&scratch);
+        // Here a process goes on between calls, so that clicks can be gathered; the template speaks of Lambda.
+        over.insert("ACK".to_owned(), "window".to_owned());
         over.extend(settings);
         let functions = Arc::new(make_functions(&plan, &platform, &over, &ambient, &metrics)?);
-        let apis = make_apis(&plan, &functions, &issuer, &ambient)?;
+        let apis = make_apis(&plan, &functions, &issuer, &ambient, &proxies)?;
         let uploads = Uploads {
             store: store.clone(),
             blobs: Arc::clone(&blobs),
@@ -230,7 +268,9 @@ impl Host {
             apis,
             issuer,
             feed,
+            mail_goes,
             uploads,
+            geo,
         };
         host.tell_of_waiting_uploads().await.map_err(StartError::Unavailable)?;
         Ok(host)
@@ -254,6 +294,11 @@ impl Host {
     /// The local feed.
     pub fn feed(&self) -> &Feed {
         &self.feed
+    }
+
+    /// How mail goes, for a person to read.
+    pub fn mail_goes(&self) -> &str {
+        &self.mail_goes
     }
 
     /// The blobs.
@@ -321,7 +366,7 @@ impl Host {
             .route("/metrics", get(metrics))
             .route("/.well-known/jwks.json", get(keys))
             .with_state(Arc::clone(self));
-        own.merge(feed::routes(self.feed.clone()))
+        own.merge(feed::routes(self.feed.clone(), Arc::clone(&self.table)))
             .merge(uploads::routes(self.uploads.clone()))
             .merge(invoke::routes(Arc::clone(&self.functions)))
     }
@@ -487,11 +532,23 @@ fn make_functions(
     Ok(made)
 }
 
+/// The proxies that are believed; none where nothing is set.
+fn proxies(settings: &BTreeMap<String, String>) -> Result<Proxies, StartError> {
+    let of = |name: &str| settings.get(name).map(String::as_str).unwrap_or_default();
+    let told_by = match of(PROXY_HEADER).to_ascii_lowercase().as_str() {
+        "" | "x-forwarded-for" => ToldBy::XForwardedFor,
+        "forwarded" => ToldBy::Forwarded,
+        _ => return Err(StartError::ProxyHeader),
+    };
+    Ok(Proxies::parse(of(TRUSTED_PROXIES), told_by)?)
+}
+
 fn make_apis(
     plan: &Plan,
     functions: &BTreeMap<String, Arc<Running>>,
     issuer: &Arc<Issuer>,
     ambient: &Ambient,
+    proxies: &Arc<Proxies>,
 ) -> Result<BTreeMap<String, Router>, StartError> {
     let mut apis = BTreeMap::new();
     for api in &plan.apis {
@@ -508,7 +565,7 @@ fn make_apis(
                 });
             }
         }
-        let router = gateway::router(api, routes, issuer, ambient)
+        let router = gateway::router(api, routes, issuer, ambient, proxies)
             .map_err(|e| StartError::Api(api.id.clone(), e))?;
         apis.insert(api.id.clone(), router);
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use nexus_core::mail::Mail;
 use nexus_core::{Blobs, Bus, Gauge, QueueAddress, Queues, Sender, Table, Vault};
 use nexus_engine::clicks::Locator;
 use nexus_engine::comments::Listener;
@@ -31,6 +32,7 @@ pub(crate) struct LocalPlatform {
     pub(crate) vault: Arc<dyn Vault>,
     pub(crate) feed: Feed,
     pub(crate) bus: Arc<dyn Bus>,
+    pub(crate) mail: Arc<dyn Mail>,
 }
 
 impl EnginePlatform for LocalPlatform {
@@ -93,7 +95,7 @@ impl EnginePlatform for LocalPlatform {
     }
 
     fn sentiment(&self) -> Arc<dyn Sentiment> {
-        Arc::clone(&self.engines.sentiment)
+        Arc::clone(&self.engines.sentiment) as _
     }
 
     fn listeners(&self) -> Vec<Arc<dyn Listener>> {
@@ -102,5 +104,9 @@ impl EnginePlatform for LocalPlatform {
 
     fn bus(&self) -> Arc<dyn Bus> {
         Arc::clone(&self.bus)
+    }
+
+    fn mail(&self) -> Option<Arc<dyn Mail>> {
+        Some(Arc::clone(&self.mail))
     }
 }

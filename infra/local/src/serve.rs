@@ -5,17 +5,21 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use nexus_kernel::Timestamp;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::geolite::Kept;
 use crate::home::Link;
 use crate::host::{Due, Host};
 use crate::poller::Poller;
 
 /// How long a poller waits for a message of another process before it looks.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often the geographic database is looked after.
+const LOOK_AFTER_PLACES: SignedDuration = SignedDuration::from_hours(1);
 /// How long work in progress may take after the host was told to stop; messages that are not done come again.
 const GRACE: Duration = Duration::from_secs(20);
 
@@ -108,10 +112,13 @@ impl Host {
         for due in &self.schedules {
             tasks.spawn(keep_schedule(Arc::clone(&self), Arc::clone(due), stop.clone()));
         }
+        tasks.spawn(keep_places(Arc::clone(&self), stop.clone()));
         let mut servers = JoinSet::new();
         let mut server = |listener: TcpListener, router: axum::Router| {
             let stop = stop.clone();
             servers.spawn(async move {
+                // With whose connection it is: the gateway tells functions the client's address.
+                let router = router.into_make_service_with_connect_info::<SocketAddr>();
                 axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
             });
         };
@@ -165,6 +172,27 @@ async fn keep_schedule(host: Arc<Host>, due: Arc<Due>, stop: CancellationToken) 
             () = until(&host, next) => {}
         }
         due.run(next.max(host.ambient.now())).await;
+    }
+}
+
+/// Renews the geographic database, looking after it every hour.
+async fn keep_places(host: Arc<Host>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            kept = host.geo.keep() => match kept {
+                Ok(Kept::Renewed(day)) => tracing::info!(built = %day, "a new geographic database is there"),
+                Ok(Kept::Nothing | Kept::Destroyed) => {}
+                Err(error) => tracing::warn!(%error, "the geographic database was not renewed"),
+            },
+        }
+        // Asking makes it look at its file: what was replaced or destroyed leaves the memory also where nobody clicks.
+        drop(host.engines.locator.attribution());
+        let next = host.ambient.now().saturating_add(LOOK_AFTER_PLACES).unwrap_or(Timestamp::MAX);
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = until(&host, next) => {}
+        }
     }
 }
 

@@ -108,6 +108,7 @@ impl Sentiment for ComprehendSentiment {
                         feeling,
                         scores,
                         cut,
+                        via: None,
                     });
                     answers.put(member.place, judged.map_err(|r| r.unjudged(&language)));
                 }

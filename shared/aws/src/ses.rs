@@ -29,24 +29,16 @@ const AN_HOUR: u32 = 3_600;
 pub struct SesMail {
     client: Client,
     from: MailAddress,
-    configuration_set: String,
+    configuration_set: Option<String>,
 }
 
 impl SesMail {
     /// Mail comes from this address, whose domain is verified, and its deliveries, bounces and complaints are told by
-    /// this configuration set.
-    pub fn new(
-        config: &SdkConfig,
-        from: MailAddress,
-        configuration_set: impl Into<String>,
-    ) -> Self {
+    /// this configuration set, if by any.
+    pub fn new(config: &SdkConfig, from: MailAddress, configuration_set: Option<String>) -> Self {
         let config = aws_sdk_sesv2::config::Builder::from(config);
         let config = config.retry_config(RetryConfig::disabled()).build();
-        Self {
-            client: Client::from_conf(config),
-            from,
-            configuration_set: configuration_set.into(),
-        }
+        Self { client: Client::from_conf(config), from, configuration_set }
     }
 
     fn content(message: &Message) -> Result<EmailContent, BuildError> {
@@ -73,7 +65,7 @@ impl Mail for SesMail {
             .set_reply_to_addresses(message.reply_to().map(|a| vec![a.reveal().to_owned()]))
             .content(content)
             .email_tags(tag)
-            .configuration_set_name(&self.configuration_set);
+            .set_configuration_set_name(self.configuration_set.clone());
         match asked.send().await {
             Ok(answer) => match answer.message_id {
                 Some(receipt) if !receipt.is_empty() => Outcome::Done { receipt, url: None },
@@ -156,7 +148,8 @@ mod tests {
         message: &Message,
     ) -> (Outcome, Vec<(String, String, Value)>) {
         let (config, client) = answering(3, answers);
-        let mail = SesMail::new(&config, address("no-reply@luna.example"), "nexus-mail");
+        let mail =
+            SesMail::new(&config, address("no-reply@luna.example"), Some("nexus-mail".into()));
         let outcome = mail.send(message).await;
         let sent = sent(&client).into_iter();
         (outcome, sent.map(|(method, path, body)| (method, path, body.parse().unwrap())).collect())

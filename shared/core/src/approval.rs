@@ -364,6 +364,21 @@ pub async fn settle<P: Payload>(
     by: &str,
     now: Timestamp,
 ) -> Result<State, Failure> {
+    settle_and(approved, outcome, by, now, |_| Ok(Vec::new())).await
+}
+
+/// The same, and in the same commit what is told of it: the operations that `told` makes of the effect as it stands
+/// then.
+///
+/// # Errors
+/// As [`settle`], and as `told`.
+pub async fn settle_and<P: Payload>(
+    approved: Approved<P>,
+    outcome: Outcome,
+    by: &str,
+    now: Timestamp,
+    told: impl FnOnce(&Effect<P>) -> Result<Vec<Op>, Failure>,
+) -> Result<State, Failure> {
     let Approved(mut holding) = approved;
     let effect = &mut holding.stored.record;
     match &outcome {
@@ -388,7 +403,8 @@ pub async fn settle<P: Payload>(
         }
     }
     effect.outcome = Some(outcome);
-    holding.save(Vec::new()).await?;
+    let told = told(effect)?;
+    holding.save(told).await?;
     Ok(holding.stored.record.state)
 }
 
@@ -401,6 +417,20 @@ pub async fn settle_looked_up<P: Payload>(
     found: Found,
     by: &str,
     now: Timestamp,
+) -> Result<State, Failure> {
+    settle_looked_up_and(unsure, found, by, now, |_| Ok(Vec::new())).await
+}
+
+/// The same, and in the same commit what is told of it, as [`settle_and`].
+///
+/// # Errors
+/// As [`settle_looked_up`], and as `told`.
+pub async fn settle_looked_up_and<P: Payload>(
+    unsure: Unsure<P>,
+    found: Found,
+    by: &str,
+    now: Timestamp,
+    told: impl FnOnce(&Effect<P>) -> Result<Vec<Op>, Failure>,
 ) -> Result<State, Failure> {
     let Unsure(mut holding) = unsure;
     let effect = &mut holding.stored.record;
@@ -451,7 +481,8 @@ pub async fn settle_looked_up<P: Payload>(
             effect.go(Deed::FoundNothing, now, by, &why)?;
         }
     }
-    holding.save(Vec::new()).await?;
+    let told = told(effect)?;
+    holding.save(told).await?;
     Ok(holding.stored.record.state)
 }
 

@@ -57,7 +57,7 @@ impl DueKind {
         self.entry_of(&scope.owner().to_string(), id, at)
     }
 
-    fn entry_of(self, owner: &str, id: &str, at: Timestamp) -> IndexEntry {
+    pub(crate) fn entry_of(self, owner: &str, id: &str, at: Timestamp) -> IndexEntry {
         let digest = Digest::of_parts([owner.as_bytes(), id.as_bytes()]);
         let shard = u32::from(digest.as_bytes()[0]) % self.shards();
         IndexEntry {

@@ -130,11 +130,11 @@ impl SecretName {
         key(&self.owner(), &self.word)
     }
 
-    /// The place of a row that expires in the index of what is due; the few rows of the house need none.
+    /// The place of a row that expires in the index of what is due.
     pub fn expiry(&self, at: Timestamp) -> Option<IndexEntry> {
-        let Whose::Tenant(scope) = &self.whose else { return None };
         let key = self.key();
-        Some(DueKind::Expiry.entry(scope, &format!("{}#{}", key.pk(), key.sk()), at))
+        let id = format!("{}#{}", key.pk(), key.sk());
+        Some(DueKind::Expiry.entry_of(&self.owner(), &id, at))
     }
 }
 

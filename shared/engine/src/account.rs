@@ -6,6 +6,7 @@ use nexus_core::{Key, Record, RecordKind, Scope};
 use nexus_kernel::{Failure, FieldProblem, Language, Pii};
 use serde::{Deserialize, Serialize};
 
+use crate::links::LinkDefaults;
 use crate::providers::Providers;
 use crate::publishing::Network;
 use crate::scheduling::{MOST_SLOTS, Slot};
@@ -101,6 +102,11 @@ pub struct Settings {
     pub slots: Vec<Slot>,
     /// Which engine does what.
     pub providers: Providers,
+    /// What short links do that say nothing else.
+    #[serde(skip_serializing_if = "LinkDefaults::is_empty")]
+    pub links: LinkDefaults,
+    /// Whether comments are read where their network charges for it (X).
+    pub paid_comments: bool,
 }
 
 impl Default for Settings {
@@ -113,6 +119,8 @@ impl Default for Settings {
             time_zone: "UTC".into(),
             slots: Vec::new(),
             providers: Providers::default(),
+            links: LinkDefaults::default(),
+            paid_comments: false,
         }
     }
 }
@@ -176,6 +184,7 @@ impl Settings {
         if self.slots.iter().enumerate().any(|(at, s)| self.slots.iter().take(at).any(|t| t == s)) {
             refuse("slots", "name each time once");
         }
+        problems.extend(self.links.problems());
         if problems.is_empty() {
             return Ok(());
         }

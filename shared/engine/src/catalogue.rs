@@ -87,9 +87,7 @@ impl ProductFacts {
             refuse("price", "a price is not negative".into());
         }
         let plain = |u: &String| {
-            u.starts_with("https://")
-                && u.len() <= 500
-                && !u.contains(|c: char| c.is_whitespace() || c.is_control())
+            u.starts_with("https://") && u.len() <= 500 && crate::links::parse_address(u).is_ok()
         };
         if self.url.as_ref().is_some_and(|u| !plain(u)) {
             refuse("url", "write an address that begins with https://".into());

@@ -7,6 +7,7 @@ use crate::clicks::Click;
 use crate::comments::CommentId;
 use crate::draft::DraftId;
 use crate::inquiries::InquiryId;
+use crate::notices::NoticeId;
 
 /// A queue that a function may send to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,11 +30,13 @@ pub enum Hop {
     Attribute,
     /// To `sentiment`.
     Sentiment,
+    /// To `notify`.
+    Notify,
 }
 
 impl Hop {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Tag,
         Self::Compose,
         Self::Translate,
@@ -43,6 +46,7 @@ impl Hop {
         Self::Footage,
         Self::Attribute,
         Self::Sentiment,
+        Self::Notify,
     ];
 
     /// The function that reads the queue; also the word in the outbox.
@@ -57,6 +61,7 @@ impl Hop {
             Self::Footage => "footage",
             Self::Attribute => "attribute",
             Self::Sentiment => "sentiment",
+            Self::Notify => "notify",
         }
     }
 
@@ -72,6 +77,7 @@ impl Hop {
             Self::Footage => "FOOTAGE_QUEUE",
             Self::Attribute => "ATTRIBUTE_QUEUE",
             Self::Sentiment => "SENTIMENT_QUEUE",
+            Self::Notify => "NOTIFY_QUEUE",
         }
     }
 
@@ -107,6 +113,13 @@ pub struct Footage {
 pub struct Clicks {
     /// Which.
     pub clicks: Vec<Click>,
+}
+
+/// The message to `notify`: which notice is to be mailed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notify {
+    /// Which notice.
+    pub notice: NoticeId,
 }
 
 /// The message to `sentiment`: which text is to be judged.

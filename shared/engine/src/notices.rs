@@ -1,15 +1,23 @@
 //! What a tenant has to be told: an account that needs its owner, a post that nobody knows about.
 //!
 //! A notice is written in the same commit as what it tells of, so that nothing happens untold and nothing is told
-//! twice. It is kept for 90 days.
+//! twice. In that commit stands, too, the message that has it mailed to the tenant ([`mailing`](crate::mailing)). It is
+//! kept for 90 days.
 //!
 //! **Never here:** sending it anywhere, a token, what somebody wrote.
 
+use nexus_core::effect::{Effect, State};
+use nexus_core::outbox::Outgoing;
 use nexus_core::retention::NOTICE_AGE;
 use nexus_core::table::{Index, Query};
 use nexus_core::{Key, Op, Record, RecordKind, Scope, records};
-use nexus_kernel::{Ambient, Timestamp};
+use nexus_kernel::{Ambient, Failure, Timestamp};
 use serde::{Deserialize, Serialize};
+
+use crate::connections::place;
+use crate::hops::{Hop, Notify};
+use crate::mailing::Mailing;
+use crate::publishing::PostPlan;
 
 nexus_kernel::id!(
     /// Something that a tenant was told. Ids sort by the time of telling.
@@ -27,6 +35,14 @@ pub enum NoticeCode {
     RevokedOutside,
     /// An account was disconnected here, and its network could not be told.
     RemoveThereToo,
+    /// Nobody here can find out whether something happened: a person has to look.
+    PersonNeeded,
+}
+
+impl NoticeCode {
+    /// All of them.
+    pub const ALL: [Self; 4] =
+        [Self::ReconnectNeeded, Self::RevokedOutside, Self::RemoveThereToo, Self::PersonNeeded];
 }
 
 /// Something that a tenant has to be told.
@@ -42,13 +58,16 @@ pub struct Notice {
     pub text: String,
     /// The id of the thing that it is about, if of one.
     pub about: Option<String>,
+    /// What became of its mail.
+    #[serde(default = "Mailing::before")]
+    pub mail: Mailing,
 }
 
 impl Record for Notice {
     const KIND: RecordKind = RecordKind::Notice;
 
     fn key(&self, scope: &Scope) -> Key {
-        scope.key(NOTICES, self.id.to_string())
+        notice_key(scope, self.id)
     }
 
     fn expires(&self) -> Option<Timestamp> {
@@ -58,19 +77,61 @@ impl Record for Notice {
 
 const NOTICES: &str = "notice";
 
+/// Where a notice stands.
+pub fn notice_key(scope: &Scope, id: NoticeId) -> Key {
+    scope.key(NOTICES, id.to_string())
+}
+
 /// A tenant's notices, newest first, for [`records::list`].
 pub fn notices(scope: &Scope) -> Query {
     Query::of(Index::Base, scope.partition(NOTICES)).newest_first()
 }
 
-/// The operation that tells a tenant something, for the commit of what it tells of.
+/// The operations that tell a tenant something and have it mailed, for the commit of what it tells of.
+///
+/// The message goes by the relay alone, a minute later: whoever tells something need not be able to send mail.
+///
+/// # Errors
+/// The message cannot be written: ours to repair.
 pub fn tell(
     scope: &Scope,
     ambient: &Ambient,
     code: NoticeCode,
     text: impl Into<String>,
     about: Option<String>,
-) -> Op {
-    let id = NoticeId::draw(&*ambient.ids);
-    records::create(scope, &Notice { id, at: ambient.now(), code, text: text.into(), about })
+) -> Result<Vec<Op>, Failure> {
+    let (id, at, mail) = (NoticeId::draw(&*ambient.ids), ambient.now(), Mailing::Waiting);
+    let notice = Notice { id, at, code, text: text.into(), about, mail };
+    // It goes back to no request: the notice begins a way of its own.
+    let trace = id.to_string();
+    let message =
+        Outgoing::new(scope, Hop::Notify.name(), &Notify { notice: id }, &trace, ambient)?;
+    Ok(vec![records::create(scope, &notice), message.op(scope)])
+}
+
+/// The operations that ask the tenant's people what became of a post, where nobody else can tell any more; none where
+/// nobody has to be asked.
+///
+/// # Errors
+/// As [`tell`].
+pub fn asked_for(
+    scope: &Scope,
+    ambient: &Ambient,
+    post: &Effect<PostPlan>,
+) -> Result<Vec<Op>, Failure> {
+    if post.state() != State::AskAPerson {
+        return Ok(Vec::new());
+    }
+    let plan = post.payload();
+    let place = place(plan.network, None);
+    let what = match plan.connection {
+        Some(_) => format!("to `{}` at {place}", plan.account),
+        None => format!("to {place}"),
+    };
+    let why = post.history().last().map(|moved| moved.reason.as_str()).unwrap_or_default();
+    let text = format!(
+        "Your post {what} may be there or not, and nothing here can find out any more: {why}. It is not sent again \
+         before a person has looked and said so."
+    );
+    tell(scope, ambient, NoticeCode::PersonNeeded, text, Some(post.id.to_string()))
 }

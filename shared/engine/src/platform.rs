@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use nexus_core::mail::Mail;
 use nexus_core::{Blobs, Bus, Gauge, QueueAddress, Sender, Table, Vault};
 use nexus_kernel::Ambient;
 
@@ -105,4 +106,7 @@ pub trait EnginePlatform {
 
     /// Where it is told what has happened.
     fn bus(&self) -> Arc<dyn Bus>;
+
+    /// Who carries mail, if anybody.
+    fn mail(&self) -> Option<Arc<dyn Mail>>;
 }

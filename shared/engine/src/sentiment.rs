@@ -11,7 +11,7 @@
 //! **Never here:** who wrote it, about which product; what is done about it.
 
 use async_trait::async_trait;
-use nexus_kernel::{Failure, Language, Pii};
+use nexus_kernel::{Failure, Language, Pii, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// A text to be judged.
@@ -76,6 +76,9 @@ pub struct Judged {
     pub scores: Scores,
     /// Whether only the beginning was judged, since the text is longer than the engine takes.
     pub cut: bool,
+    /// Who translated the text before it was judged, where the engine does not read its language itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
 }
 
 /// Why a text has no answer.
@@ -90,6 +93,134 @@ pub enum Unjudged {
     /// It failed; the failure's kind says whether it may be tried again.
     #[error("the sentiment could not be told")]
     Failed(#[source] Failure),
+}
+
+/// What is kept of a judgement, beside the text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// How it sounds, or why nobody can tell.
+    pub label: Label,
+    /// How sure the engine is of the label, 0 to 1; `None` where there is no feeling.
+    pub score: Option<f64>,
+    /// The text's language, `und` where it does not show.
+    pub language: String,
+    /// The engine's name and version, and through whom it read the text.
+    pub engine: String,
+    /// When it was judged.
+    pub at: Timestamp,
+    /// Whether only the beginning of the text was judged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cut: bool,
+}
+
+/// How a text sounds, or why nobody can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Label {
+    /// Pleased.
+    Positive,
+    /// Displeased.
+    Negative,
+    /// Neither.
+    Neutral,
+    /// Both.
+    Mixed,
+    /// The engine does not know its language.
+    Unsupported,
+    /// There is nothing in it.
+    Empty,
+}
+
+impl Label {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Positive,
+        Self::Negative,
+        Self::Neutral,
+        Self::Mixed,
+        Self::Unsupported,
+        Self::Empty,
+    ];
+
+    /// The word in reports and counters.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Positive => "positive",
+            Self::Negative => "negative",
+            Self::Neutral => "neutral",
+            Self::Mixed => "mixed",
+            Self::Unsupported => "unsupported",
+            Self::Empty => "empty",
+        }
+    }
+
+    /// The label of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|label| label.name() == name)
+    }
+}
+
+impl From<Feeling> for Label {
+    fn from(feeling: Feeling) -> Self {
+        match feeling {
+            Feeling::Positive => Self::Positive,
+            Feeling::Negative => Self::Negative,
+            Feeling::Neutral => Self::Neutral,
+            Feeling::Mixed => Self::Mixed,
+        }
+    }
+}
+
+impl Scores {
+    /// How sure the engine is of this one.
+    pub fn of(&self, feeling: Feeling) -> f64 {
+        match feeling {
+            Feeling::Positive => self.positive,
+            Feeling::Negative => self.negative,
+            Feeling::Neutral => self.neutral,
+            Feeling::Mixed => self.mixed,
+        }
+    }
+}
+
+impl Verdict {
+    /// What is kept of an answer. A text that cannot be told is kept as such, so that nobody asks again.
+    ///
+    /// # Errors
+    /// The text could not be judged this time.
+    pub fn of(
+        answer: Result<Judged, Unjudged>,
+        engine: &str,
+        at: Timestamp,
+    ) -> Result<Self, Failure> {
+        let without = |label, language: &str| Self {
+            label,
+            score: None,
+            language: language.to_owned(),
+            engine: engine.to_owned(),
+            at,
+            cut: false,
+        };
+        match answer {
+            Ok(judged) => {
+                let engine = match &judged.via {
+                    Some(via) => format!("{engine} via {via}"),
+                    None => engine.to_owned(),
+                };
+                Ok(Self {
+                    label: judged.feeling.into(),
+                    score: Some(judged.scores.of(judged.feeling)),
+                    language: judged.language,
+                    engine,
+                    at,
+                    cut: judged.cut,
+                })
+            }
+            Err(Unjudged::Unsupported(language)) => Ok(without(Label::Unsupported, &language)),
+            Err(Unjudged::Empty) => Ok(without(Label::Empty, "und")),
+            Err(Unjudged::Failed(failure)) => Err(failure),
+        }
+    }
 }
 
 /// Tells how texts sound.

@@ -1,4 +1,4 @@
-//! A rough translation into Spanish by apertium, a rule-based translator, as a child process.
+//! A rough translation into Spanish, or out of it, by apertium, a rule-based translator, as a child process.
 //!
 //! One process a text: between the lines of one input apertium's rules move words. The protected parts are hidden
 //! from it and put back. What it gives is a draft that a person has to look at, and says so.
@@ -23,6 +23,8 @@ const DEADLINE: Duration = Duration::from_secs(20);
 const MOST_BYTES: u64 = 1 << 20;
 /// The names of its English-Spanish data, the newer first.
 const DIRECTIONS: [&str; 2] = ["eng-spa", "en-es"];
+/// The names of its Spanish-English data, the newer first.
+const BACK: [&str; 2] = ["spa-eng", "es-en"];
 
 /// The translator of this machine.
 #[derive(Debug, Clone)]
@@ -41,6 +43,19 @@ impl Apertium {
     /// It is looked for where its setting says, and then nowhere else; without a setting in the folders of `path`,
     /// which is written as the variable `PATH`.
     pub async fn locate(set: Option<PathBuf>, path: &str) -> Option<Self> {
+        Self::located(set, path, DIRECTIONS).await
+    }
+
+    /// Finds apertium and its Spanish-English data, as [`locate`](Self::locate) does the other direction.
+    pub async fn locate_back(set: Option<PathBuf>, path: &str) -> Option<Self> {
+        Self::located(set, path, BACK).await
+    }
+
+    async fn located(
+        set: Option<PathBuf>,
+        path: &str,
+        directions: [&'static str; 2],
+    ) -> Option<Self> {
         let program = match set {
             Some(program) => executable(&program)?,
             None => std::env::split_paths(path)
@@ -55,7 +70,7 @@ impl Apertium {
             version.split_whitespace().find(|w| w.starts_with(|c: char| c.is_ascii_digit()))?;
         let known = unknown.run(&["-l"], "").await.ok()?;
         let direction =
-            DIRECTIONS.into_iter().find(|d| known.split_whitespace().any(|k| k == *d))?;
+            directions.into_iter().find(|d| known.split_whitespace().any(|k| k == *d))?;
         Some(Self { direction, version: version.to_owned(), ..unknown })
     }
 

@@ -19,6 +19,7 @@ pub mod build;
 pub mod fakes;
 pub mod footage;
 pub mod login;
+pub mod mail;
 #[cfg(feature = "vendors")]
 pub mod networks;
 pub mod people;

@@ -7,6 +7,7 @@ use nexus_contract::START;
 use nexus_contract::memory::{MemoryBlobs, MemoryBus, MemoryQueues, MemoryTable, MemoryVault};
 use nexus_core::approval::{self, Claiming, Redeemed};
 use nexus_core::effect::{EffectId, Payload};
+use nexus_core::mail::Mail;
 use nexus_core::queues::{Message, QueueSettings};
 use nexus_core::table::{Item, Page};
 use nexus_core::{
@@ -33,6 +34,7 @@ use serde::de::DeserializeOwned;
 
 use crate::fakes::{FakeCopywriter, FakeLabeller, FakePublisher, FakeSpeech, FakeTranslator};
 use crate::footage::FakeFootageMaker;
+use crate::mail::FakeMail;
 use crate::sentiment::FakeSentiment;
 
 /// After how many receives a message of the platform's queues is dead.
@@ -74,11 +76,13 @@ pub struct MemoryPlatform {
     /// Who tells where an address is.
     pub locator: Arc<dyn Locator>,
     /// Who tells how a text sounds.
-    pub sentiment: Arc<FakeSentiment>,
+    pub sentiment: Arc<dyn Sentiment>,
     /// Who reads comments.
     pub listeners: Vec<Arc<dyn Listener>>,
     /// What was told to the bus.
     pub bus: MemoryBus,
+    /// Who carries mail; `None` is nobody.
+    pub mail: Option<Arc<FakeMail>>,
     /// The vault that functions get.
     handed_vault: Arc<dyn Vault>,
     /// What functions get.
@@ -128,9 +132,10 @@ impl MemoryPlatform {
             vault,
             footage_maker: Arc::new(FakeFootageMaker::named("runway")),
             locator: Arc::new(Unlocated),
-            sentiment: Arc::default(),
+            sentiment: Arc::new(FakeSentiment),
             listeners: Vec::new(),
             bus: MemoryBus::default(),
+            mail: Some(Arc::default()),
             clock,
         }
     }
@@ -166,6 +171,18 @@ impl MemoryPlatform {
     #[must_use]
     pub fn with_publishers(self, publishers: Vec<Arc<dyn Publisher>>) -> Self {
         Self { networks: Some(publishers), ..self }
+    }
+
+    /// The same platform, with another who tells how texts sound.
+    #[must_use]
+    pub fn with_sentiment(self, sentiment: Arc<dyn Sentiment>) -> Self {
+        Self { sentiment, ..self }
+    }
+
+    /// The same platform, with these who read comments and no other.
+    #[must_use]
+    pub fn with_listeners(self, listeners: Vec<Arc<dyn Listener>>) -> Self {
+        Self { listeners, ..self }
     }
 
     /// The settings that every function finds: where the queues are.
@@ -356,7 +373,7 @@ impl EnginePlatform for MemoryPlatform {
     }
 
     fn sentiment(&self) -> Arc<dyn Sentiment> {
-        Arc::clone(&self.sentiment) as _
+        Arc::clone(&self.sentiment)
     }
 
     fn listeners(&self) -> Vec<Arc<dyn Listener>> {
@@ -365,5 +382,9 @@ impl EnginePlatform for MemoryPlatform {
 
     fn bus(&self) -> Arc<dyn Bus> {
         Arc::new(self.bus.clone())
+    }
+
+    fn mail(&self) -> Option<Arc<dyn Mail>> {
+        self.mail.as_ref().map(|mail| Arc::clone(mail) as _)
     }
 }

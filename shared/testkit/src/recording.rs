@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use nexus_core::mail::Mail;
 use nexus_core::{Blobs, Bus, Gauge, QueueAddress, Sender, Table, Vault};
 use nexus_engine::clicks::Locator;
 use nexus_engine::comments::Listener;
@@ -62,6 +63,8 @@ pub enum Taken {
     Listeners,
     /// Where it is told what has happened.
     Bus,
+    /// Who carries mail.
+    Mail,
 }
 
 /// Writes down what is taken. Time, ids and chance are not: they are nobody's to refuse.
@@ -178,6 +181,11 @@ impl EnginePlatform for RecordingPlatform {
     fn bus(&self) -> Arc<dyn Bus> {
         self.note(Taken::Bus);
         self.parts.bus()
+    }
+
+    fn mail(&self) -> Option<Arc<dyn Mail>> {
+        self.note(Taken::Mail);
+        EnginePlatform::mail(&self.parts)
     }
 }
 

@@ -35,5 +35,6 @@ fn judged(utterance: &Utterance) -> Result<Judged, Unjudged> {
             (false, false) => (Feeling::Neutral, [0.1, 0.1, 0.8, 0.0]),
         };
     let scores = Scores { positive, negative, neutral, mixed };
-    Ok(Judged { language: "en".to_owned(), known: Known::Detected, feeling, scores, cut: false })
+    let (language, known) = ("en".to_owned(), Known::Detected);
+    Ok(Judged { language, known, feeling, scores, cut: false, via: None })
 }

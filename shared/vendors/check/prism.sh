@@ -33,18 +33,21 @@ stop() {
 }
 trap stop EXIT
 
-# Starts Prism on a free port of loopback, and says where: NAME=ADDRESS for the tests.
-settings=()
+# Starts Prism on a free port of loopback, and says where: NAME=ADDRESS for the test that asks there.
+settings=() tests=()
 serve() {
-  local name=$1 description=$specs/$2 port
+  local name=$1 description=$specs/$2 test=$3 port
   [ -f "$description" ] || { echo "skipped: $2 is not among the descriptions"; return; }
   port=$(node -e 'const s = require("net").createServer(); s.listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close(); })')
   node "$prism/node_modules/.bin/prism" mock --errors --host 127.0.0.1 --port "$port" "$description" >"$logs/$name" 2>&1 &
   pids+=($!)
   settings+=("$name=http://127.0.0.1:$port")
+  tests+=("$test")
 }
-serve PRISM_GEMINI gemini-trimmed.json
-serve PRISM_OMNI gemini-video-derived.json
+serve PRISM_GEMINI gemini-trimmed.json gemini_is_asked_as_it_describes_itself
+serve PRISM_OMNI gemini-video-derived.json footage_is_ordered_of_google_as_it_describes_itself
+serve PRISM_TIKTOK tiktok-derived.json tiktok_is_asked_as_it_describes_itself
+[ ${#tests[@]} -gt 0 ] || exit 0
 
 for log in "$logs"/*; do
   for _ in $(seq 240); do
@@ -55,4 +58,4 @@ for log in "$logs"/*; do
 done
 
 cd "$root"
-env "${settings[@]}" timeout 600 cargo test ${BUILT_WITH:---package nexus-vendors-engine} --test prism -- --ignored
+env "${settings[@]}" timeout 600 cargo test ${BUILT_WITH:---package nexus-vendors-engine} --test prism -- --ignored --exact "${tests[@]}"

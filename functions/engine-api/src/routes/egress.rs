@@ -206,7 +206,7 @@ fn table(month: Month, lines: &[Line]) -> Result<Vec<u8>, Failure> {
 }
 
 /// A text that no spreadsheet takes for a formula, whatever it begins with.
-fn text(raw: &str) -> String {
+pub(super) fn text(raw: &str) -> String {
     let formula = raw.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
     if formula { format!("'{raw}") } else { raw.to_owned() }
 }

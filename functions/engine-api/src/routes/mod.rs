@@ -2,21 +2,30 @@
 
 mod account;
 mod approve_draft;
+mod comments;
 mod draft_times;
 mod drafts;
 mod duplicate_draft;
 mod edit_draft;
 mod egress;
 mod footage;
+mod inquiries;
+mod links;
+mod live_clicks;
 mod media;
+mod moods;
 mod notices;
 mod openapi;
 mod post_again;
 mod posts;
 mod preflight;
+mod product_page;
 mod products;
+mod qr_codes;
 mod questions;
 mod reject_draft;
+mod reports;
+mod restrictions;
 mod reviews;
 mod settings;
 mod spending;
@@ -36,6 +45,7 @@ pub(crate) fn all() -> OpenApiRouter<Arc<Deps>> {
         .routes(routes!(settings::read, settings::write))
         .routes(routes!(products::list, products::create))
         .routes(routes!(products::read, products::write, products::remove))
+        .routes(routes!(product_page::make))
         .routes(routes!(media::list, media::announce))
         .routes(routes!(media::read, media::remove))
         .routes(routes!(media::join))
@@ -51,6 +61,7 @@ pub(crate) fn all() -> OpenApiRouter<Arc<Deps>> {
         .routes(routes!(posts::list))
         .routes(routes!(posts::read))
         .routes(routes!(posts::cancel))
+        .routes(routes!(comments::list))
         .routes(routes!(post_again::plan))
         .routes(routes!(post_again::reschedule))
         .routes(routes!(post_again::retry))
@@ -62,9 +73,26 @@ pub(crate) fn all() -> OpenApiRouter<Arc<Deps>> {
         .routes(routes!(footage::approve))
         .routes(routes!(footage::reject))
         .routes(routes!(footage::cancel))
+        .routes(routes!(inquiries::list))
+        .routes(routes!(inquiries::read))
+        .routes(routes!(inquiries::assign))
+        .routes(routes!(inquiries::settle))
+        .routes(routes!(inquiries::annotate))
+        .routes(routes!(restrictions::list, restrictions::restrict))
+        .routes(routes!(restrictions::lift))
+        .routes(routes!(moods::read))
+        .routes(routes!(moods::export))
         .routes(routes!(egress::read))
         .routes(routes!(egress::export))
         .routes(routes!(spending::list))
         .routes(routes!(spending::set))
+        .routes(routes!(reports::series))
+        .routes(routes!(reports::top))
+        .routes(routes!(live_clicks::read))
+        .routes(routes!(links::list, links::create))
+        .routes(routes!(links::read, links::change))
+        .routes(routes!(links::revoke))
+        .routes(routes!(qr_codes::svg))
+        .routes(routes!(qr_codes::png))
         .routes(routes!(openapi::read))
 }

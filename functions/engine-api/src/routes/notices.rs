@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use nexus_engine::mailing::Mailing;
 use nexus_engine::notices::{self, Notice, NoticeCode, NoticeId};
 use nexus_handler::http::{Json, Problem, Query as Asked};
 use nexus_kernel::Timestamp;
@@ -27,11 +28,38 @@ pub(crate) struct NoticeView {
     text: String,
     /// The id of the thing that it is about, if of one.
     about: Option<String>,
+    mail: MailView,
 }
 
 impl From<Notice> for NoticeView {
-    fn from(Notice { id, at, code, text, about }: Notice) -> Self {
-        Self { id, at, code, text, about }
+    fn from(Notice { id, at, code, text, about, mail }: Notice) -> Self {
+        Self { id, at, code, text, about, mail: mail.into() }
+    }
+}
+
+/// What became of the mail about a notice, to the account's address.
+#[derive(Serialize, ToSchema)]
+#[schema(as = NoticeMail)]
+struct MailView {
+    /// `waiting`, `sending`; `sent`: a carrier took it over; `unknown`: it was handed over and nobody knows whether it was
+    /// taken, so it is not sent again; `not_sent`: it certainly did not leave and will not.
+    state: &'static str,
+    /// When it was taken over, where it was.
+    at: Option<Timestamp>,
+    /// What is known, where it was not.
+    why: Option<String>,
+}
+
+impl From<Mailing> for MailView {
+    fn from(mail: Mailing) -> Self {
+        let plain = |state| Self { state, at: None, why: None };
+        match mail {
+            Mailing::Waiting => plain("waiting"),
+            Mailing::Sending { .. } => plain("sending"),
+            Mailing::Sent { at, .. } => Self { at: Some(at), ..plain("sent") },
+            Mailing::Unknown { why } => Self { why: Some(why), ..plain("unknown") },
+            Mailing::NotSent { why } => Self { why: Some(why), ..plain("not_sent") },
+        }
     }
 }
 

@@ -83,10 +83,17 @@ pub(super) fn about() -> OpenApi {
             tag("media", "What the tenant uploads."),
             tag("drafts", "Content on its way to an approval."),
             tag("posts", "What was approved, and what became of it."),
+            tag("links", "Short links: where a code leads, for whom, until when."),
+            tag("reports", "What became of it, in numbers."),
             tag("notices", "What the tenant has to be told."),
             tag("questions", "What left the house and of which nobody knows what became of it."),
+            tag(
+                "inquiries",
+                "What people asked on products' pages, and whose data may only be kept.",
+            ),
             tag("footage", "Moving pictures that a person buys for a draft."),
             tag("spending", "What went to third parties, what it cost, and what it may."),
+            tag("reports", "Clicks on the links of posts, counted."),
             tag("about", "This API."),
         ]))
         .build()

@@ -8,14 +8,14 @@ use axum::extract::State;
 use futures::future::join_all;
 use nexus_core::effect::Effect;
 use nexus_core::records;
-use nexus_engine::connections::{Access, NoAccess};
+use nexus_engine::connections::{NoAccess, Unasked};
 use nexus_engine::draft::{Note, draft_key};
 use nexus_engine::publishing::{
     Choices, Decision, Network, Offers, PostPlan, Preflight, Privacy, Proposal, propose,
 };
 use nexus_engine::{Draft, DraftId, Stage, scheduling};
 use nexus_handler::http::{Json, Problem, Query as Asked};
-use nexus_kernel::{Digest, Failure, FailureKind, FieldProblem, Language, Timestamp};
+use nexus_kernel::{Digest, Failure, FieldProblem, Language, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -213,17 +213,10 @@ async fn of_one(deps: &Deps, asking: &Asking, post: &PostPlan) -> Result<Preflig
             format!("Nothing here can post to {}: such a post will be refused.", post.network);
         return Ok(Preflight { notes: vec![note], ..Preflight::default() });
     };
-    let at = asking.on_behalf(deps);
-    let mut access: Option<Access> = None;
-    if let Some(connection) = post.connection {
-        access = Some(deps.accounts.access(&at, connection).await.map_err(without)?);
-    }
-    match (publisher.preflight(&at, access.as_ref(), post).await, &access) {
-        (Err(failure), Some(refused)) if failure.kind() == FailureKind::Conflict => {
-            let again = deps.accounts.refused(&at, refused).await.map_err(without)?;
-            publisher.preflight(&at, Some(&again), post).await
-        }
-        (said, _) => said,
+    match deps.accounts.preflight(&asking.on_behalf(deps), &**publisher, post).await {
+        Ok((_, said)) => Ok(said),
+        Err(Unasked::NoAccess(none)) => Err(without(none)),
+        Err(Unasked::Network(failure)) => Err(failure),
     }
 }
 

@@ -9,6 +9,7 @@ use iso_currency::Currency;
 use nexus_core::table::{CommitError, Query};
 use nexus_core::{Stored, records};
 use nexus_engine::catalogue::{CatalogueProduct, ProductFacts, ProductId, product_key};
+use nexus_engine::inquiries::{claim_page, release_page};
 use nexus_handler::http::{Json, Problem, Query as Asked};
 use nexus_kernel::{Failure, Money, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -138,13 +139,13 @@ pub(crate) async fn create(
     facts.check()?;
     let id = ProductId::draw(asking.ids());
     let product = CatalogueProduct { id, facts, created: deps.ambient.now() };
-    let product =
-        match deps.table.commit(vec![records::create(asking.scope(), &product)], None).await {
-            Ok(()) => product,
-            // This request made it already.
-            Err(CommitError::Conditions(_)) => find(&deps, &asking, id).await?.record,
-            Err(error) => return Err(error.into()),
-        };
+    let ops = vec![records::create(asking.scope(), &product), claim_page(asking.scope(), id)];
+    let product = match deps.table.commit(ops, None).await {
+        Ok(()) => product,
+        // This request made it already.
+        Err(CommitError::Conditions(_)) => find(&deps, &asking, id).await?.record,
+        Err(error) => return Err(error.into()),
+    };
     let location = [(header::LOCATION, format!("/v1/products/{id}"))];
     Ok((StatusCode::CREATED, location, Json(ProductView::from(product))))
 }
@@ -186,7 +187,7 @@ pub(crate) async fn write(
 
 /// Remove a product
 ///
-/// What was made about it stays.
+/// What was made about it stays, and so do inquiries; its page is gone.
 #[utoipa::path(
     delete, path = "/v1/products/{id}", operation_id = "remove_product", tag = "products",
     params(("id" = String, Path)),
@@ -198,6 +199,7 @@ pub(crate) async fn remove(
     Named(id): Named<ProductId>,
 ) -> Result<StatusCode, Problem> {
     let product = find(&deps, &asking, id).await?;
-    deps.table.commit(vec![product.delete(asking.scope())], None).await?;
+    let ops = vec![product.delete(asking.scope()), release_page(asking.scope(), id)];
+    deps.table.commit(ops, None).await?;
     Ok(StatusCode::NO_CONTENT)
 }

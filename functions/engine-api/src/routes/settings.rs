@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Array, ArrayBuilder, Object};
 
+use super::links::LinkDefaultsBody;
 use crate::asking::Asking;
 use crate::{Deps, words};
 
@@ -44,6 +45,12 @@ pub(crate) struct SettingsBody {
     slots: Vec<Slot>,
     /// Which engine does what.
     providers: ProvidersBody,
+    /// What short links do that say nothing else.
+    #[serde(skip_serializing_if = "LinkDefaultsBody::is_empty")]
+    links: LinkDefaultsBody,
+    /// Whether comments are read where their network charges for each that is read. X does: 0.005 dollars, under the
+    /// cap for what may be spent with it in a month.
+    paid_comments: bool,
 }
 
 /// A weekly time to post, by the clocks of the tenant's zone.
@@ -122,22 +129,53 @@ impl From<SettingsBody> for Settings {
             time_zone,
             slots,
             providers,
+            links,
+            paid_comments,
         } = body;
         let (languages, networks) =
             (languages.into_iter().collect(), networks.into_iter().collect());
-        let providers = providers.into();
-        Self { languages, networks, brand_terms, cache_hours, time_zone, slots, providers }
+        let (providers, links) = (providers.into(), links.into());
+        Self {
+            languages,
+            networks,
+            brand_terms,
+            cache_hours,
+            time_zone,
+            slots,
+            providers,
+            links,
+            paid_comments,
+        }
     }
 }
 
 impl From<Settings> for SettingsBody {
     fn from(settings: Settings) -> Self {
-        let Settings { languages, networks, brand_terms, cache_hours, time_zone, slots, providers } =
-            settings;
+        let Settings {
+            languages,
+            networks,
+            brand_terms,
+            cache_hours,
+            time_zone,
+            slots,
+            providers,
+            links,
+            paid_comments,
+        } = settings;
         let (languages, networks) =
             (languages.into_iter().collect(), networks.into_iter().collect());
-        let providers = providers.into();
-        Self { languages, networks, brand_terms, cache_hours, time_zone, slots, providers }
+        let (providers, links) = (providers.into(), links.into());
+        Self {
+            languages,
+            networks,
+            brand_terms,
+            cache_hours,
+            time_zone,
+            slots,
+            providers,
+            links,
+            paid_comments,
+        }
     }
 }
 

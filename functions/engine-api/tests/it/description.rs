@@ -45,6 +45,7 @@ async fn the_description_names_every_route() {
     /openapi.json GET
     /v1/account GET
     /v1/account PUT
+    /v1/clicks/live GET
     /v1/drafts GET
     /v1/drafts/{id} GET
     /v1/drafts/{id} PATCH
@@ -63,6 +64,18 @@ async fn the_description_names_every_route() {
     /v1/footage/{id}/approve POST
     /v1/footage/{id}/cancel POST
     /v1/footage/{id}/reject POST
+    /v1/inquiries GET
+    /v1/inquiries/{id} GET
+    /v1/inquiries/{id}/assign POST
+    /v1/inquiries/{id}/notes POST
+    /v1/inquiries/{id}/state POST
+    /v1/links GET
+    /v1/links POST
+    /v1/links/{id} GET
+    /v1/links/{id} PUT
+    /v1/links/{id}/qr.png GET
+    /v1/links/{id}/qr.svg GET
+    /v1/links/{id}/revoke POST
     /v1/media GET
     /v1/media POST
     /v1/media/{id} DELETE
@@ -72,6 +85,7 @@ async fn the_description_names_every_route() {
     /v1/posts GET
     /v1/posts/{id} GET
     /v1/posts/{id}/cancel POST
+    /v1/posts/{id}/comments GET
     /v1/posts/{id}/reschedule POST
     /v1/posts/{id}/retry POST
     /v1/posts/{id}/times POST
@@ -80,8 +94,16 @@ async fn the_description_names_every_route() {
     /v1/products/{id} DELETE
     /v1/products/{id} GET
     /v1/products/{id} PUT
+    /v1/products/{id}/page POST
     /v1/questions GET
     /v1/questions/{id}/answer POST
+    /v1/reports/clicks GET
+    /v1/reports/clicks/top GET
+    /v1/reports/sentiment GET
+    /v1/reports/sentiment.csv GET
+    /v1/restrictions GET
+    /v1/restrictions POST
+    /v1/restrictions/{id} DELETE
     /v1/settings GET
     /v1/settings PUT
     /v1/spending GET
@@ -226,7 +248,7 @@ async fn answers_are_as_the_description_says() {
     let ambient = api.platform.ambient();
     let notice = nexus_engine::notices::NoticeCode::ReconnectNeeded;
     let told = nexus_engine::notices::tell(&scope(), &ambient, notice, "Connect it anew.", None);
-    api.platform.commit(vec![told]).await;
+    api.platform.commit(told.unwrap()).await;
     let (_, other) = build::finished(&api.platform, &scope(), build::media_id(2)).await;
     let plans = [
         ("/v1/drafts/{id}/times", format!("{}/times", at(&other))),
@@ -241,7 +263,17 @@ async fn answers_are_as_the_description_says() {
             ["schema"];
         fits(&document, schema, &answer.json(), route);
     }
+    let link = api.post("/v1/links", crate::short_links::plain()).by(&ada()).send().await;
+    let link = link.header("location").to_owned();
+    let asked = crate::inquiries::ask(&api, &scope(), "grace@example.org", "Is it vegan?").await;
+    let grace = serde_json::json!({ "email": "grace@example.org" });
+    assert_eq!(api.post("/v1/restrictions", grace).by(&ada()).send().await.status, 201);
     let reads = [
+        ("/v1/links", "/v1/links".to_owned()),
+        ("/v1/links/{id}", link),
+        ("/v1/inquiries", "/v1/inquiries".to_owned()),
+        ("/v1/inquiries/{id}", format!("/v1/inquiries/{}", asked.id)),
+        ("/v1/restrictions", "/v1/restrictions".to_owned()),
         ("/v1/egress", "/v1/egress".to_owned()),
         ("/v1/spending", "/v1/spending".to_owned()),
         ("/v1/settings", "/v1/settings".to_owned()),
@@ -256,7 +288,12 @@ async fn answers_are_as_the_description_says() {
         ("/v1/notices", "/v1/notices".to_owned()),
         ("/v1/questions", "/v1/questions".to_owned()),
         ("/v1/footage/{id}", footage),
+        ("/v1/reports/clicks", "/v1/reports/clicks".to_owned()),
+        ("/v1/reports/clicks/top", "/v1/reports/clicks/top?by=link".to_owned()),
+        ("/v1/clicks/live", "/v1/clicks/live".to_owned()),
         ("/v1/posts", "/v1/posts?limit=1".to_owned()),
+        ("/v1/posts/{id}/comments", format!("{post}/comments")),
+        ("/v1/reports/sentiment", "/v1/reports/sentiment".to_owned()),
         ("/v1/posts/{id}", post),
     ];
     for (route, path) in reads {

@@ -4,10 +4,12 @@
 
 mod api;
 mod approving;
+mod comments;
 mod description;
 mod editing;
 mod footage;
 mod idempotency;
+mod inquiries;
 mod links;
 mod media;
 mod notices;
@@ -17,7 +19,9 @@ mod preflight;
 mod products;
 mod protocol;
 mod questions;
+mod reports;
 mod reviews;
+mod short_links;
 mod spending;
 mod tenant;
 mod tenants;

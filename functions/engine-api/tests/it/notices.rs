@@ -23,13 +23,14 @@ async fn notices_stand_newest_first_page_by_page_for_their_tenant_alone() {
     for (number, code) in codes.into_iter().enumerate() {
         api.platform.advance(SignedDuration::from_millis(1));
         let text = format!("Notice {number}.");
-        let op = tell(&scope(), &api.platform.ambient(), code, text, Some("con_1".into()));
-        api.platform.commit(vec![op]).await;
+        let ops = tell(&scope(), &api.platform.ambient(), code, text, Some("con_1".into()));
+        api.platform.commit(ops.unwrap()).await;
     }
     let first = list(&api, "?limit=2").await;
     let told = &first["items"][0];
     assert_eq!((&told["code"], &told["text"]), (&json!("remove_there_too"), &json!("Notice 2.")));
     assert_eq!((&told["at"], &told["about"]), (&json!(api.platform.now()), &json!("con_1")));
+    assert_eq!(told["mail"], json!({ "state": "waiting", "at": null, "why": null }));
     assert_eq!(first["items"][1]["code"], "revoked_outside");
     let after = first["next"].as_str().unwrap();
     let rest = list(&api, &format!("?limit=2&after={after}")).await;

@@ -64,7 +64,7 @@ async fn settings_have_defaults_and_take_what_is_said() {
     let api = Api::new();
     let defaults = json!({
         "languages": ["en", "es"], "networks": ["feed"], "brand_terms": [], "cache_hours": 24,
-        "time_zone": "UTC", "providers": { "speech": [] },
+        "time_zone": "UTC", "providers": { "speech": [] }, "paid_comments": false,
     });
     assert_eq!(api.get("/v1/settings").by(&ada()).send().await.json(), defaults);
 

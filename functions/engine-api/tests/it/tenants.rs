@@ -2,6 +2,8 @@
 
 use nexus_core::effect::{Effect, EffectId};
 use nexus_core::{Claims, Item, Scope};
+use nexus_engine::inquiries::{Inquiry, InquiryId, RestrictionId};
+use nexus_engine::links::{Link, LinkCode};
 use nexus_engine::publishing::{Ground, propose};
 use nexus_engine::{Draft, Media};
 use nexus_testkit::{build, people};
@@ -10,6 +12,10 @@ use serde_json::{Value, json};
 use crate::api::{Api, at};
 use crate::description::operations;
 use crate::products::loaf;
+use crate::short_links::plain;
+
+/// A code that two tenants could have only if there were no directory.
+const LINK: &str = "lnk_ours";
 
 /// Fills a tenant with one of everything, under ids that are the same for every tenant.
 async fn settle(api: &Api, number: u32) -> (Claims, Scope, Media, Draft, String) {
@@ -22,6 +28,9 @@ async fn settle(api: &Api, number: u32) -> (Claims, Scope, Media, Draft, String)
     let purchase = build::purchase(&medium, &draft, api.platform.now());
     let offer = Effect::proposed(purchase_id(), purchase, "usr", api.platform.now());
     api.platform.put(&scope, &offer).await;
+    let code = LinkCode::parse(LINK).unwrap();
+    let link = Link::to(code, format!("https://{number}.example/"), api.platform.now());
+    api.platform.put(&scope, &link).await;
     let digest = propose(&draft, &Ground::default()).digest;
     let call = api.post(&format!("{}/approve", at(&draft)), json!({ "digest": digest }));
     let posts = call.by(&who).send().await.json()["posts"].clone();
@@ -30,7 +39,16 @@ async fn settle(api: &Api, number: u32) -> (Claims, Scope, Media, Draft, String)
     });
     account["business_name"] = format!("Business {number}").into();
     assert_eq!(api.put("/v1/account", account).by(&who).send().await.status, 200);
+    let asked = crate::inquiries::ask(api, &scope, "grace@example.org", "Is it vegan?").await;
+    let asked = Inquiry { id: inquiry_id(), ..asked };
+    api.platform.put(&scope, &asked).await;
+    let grace = json!({ "email": "grace@example.org" });
+    assert_eq!(api.post("/v1/restrictions", grace).by(&who).send().await.status, 201);
     (who, scope, medium, draft, posts[0]["id"].as_str().unwrap().to_owned())
+}
+
+fn inquiry_id() -> InquiryId {
+    InquiryId::derived(&["inquiry"])
 }
 
 fn purchase_id() -> EffectId {
@@ -48,7 +66,14 @@ fn id_in(path: &str, medium: &Media, draft: &Draft, post: &str) -> String {
         Some("media") => medium.id.to_string(),
         Some("drafts") => draft.id.to_string(),
         Some("posts" | "questions") => post.to_owned(),
+        Some("inquiries") => inquiry_id().to_string(),
+        // Its id follows from the tenant too: this one is the first tenant's.
+        Some("restrictions") => {
+            let parts = ["restriction", &people::tenant(1).to_string(), "grace@example.org"];
+            RestrictionId::derived(&parts).to_string()
+        }
         Some("footage") => purchase_id().to_string(),
+        Some("links") => LINK.to_owned(),
         other => panic!("a thing of a new sort: {other:?}"),
     };
     path.replace("{id}", &id)
@@ -63,8 +88,12 @@ fn missing(path: &str) -> String {
 /// A body that the route takes.
 fn body(method: &str, path: &str) -> Value {
     match (method, path.rsplit('/').next().unwrap()) {
+        ("PUT", _) if path.contains("/links/") => plain()["link"].clone(),
         ("PUT", _) => loaf(),
         ("PATCH", _) => json!({ "words": { "en": { "description": "Mine now." } } }),
+        ("POST", "assign") => json!({ "assignee": "Eve" }),
+        ("POST", "state") => json!({ "state": "closed" }),
+        ("POST", "notes") => json!({ "text": "Mine." }),
         ("POST", "reviews") => json!({ "label": "Grace" }),
         (_, "end") => json!({ "link": format!("rev_{}", "f".repeat(32)) }),
         (_, "answer") => json!({ "happened": true }),
@@ -102,7 +131,7 @@ async fn n48_what_is_another_tenants_is_answered_like_what_is_missing() {
         }
         tried += 1;
     }
-    assert_eq!(tried, 27);
+    assert_eq!(tried, 39);
     assert_eq!((rows_of(&api, &scope).await, api.platform.blob_keys().await), before);
 
     // Nor does naming the tenant open anything.

@@ -47,6 +47,7 @@ impl Doctor {
                         host.queue_status().await?.len()
                     )),
                 );
+                tell("mail", Ok(host.mail_goes().to_owned()));
                 tell("data directory", Ok(format!("{data} can be read and written")));
             }
             Err(Complaint(why)) => tell("host", Err(why)),

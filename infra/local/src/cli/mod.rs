@@ -4,6 +4,7 @@ mod api_client;
 mod approve;
 mod demo;
 mod doctor;
+mod geo;
 mod invoke;
 mod redrive;
 mod secret;
@@ -27,7 +28,8 @@ use nexus_media::av::FONT_FILE;
 use tracing_subscriber::EnvFilter;
 
 use crate::engines::{Engines, Places};
-use crate::host::{Host, Options};
+use crate::geolite;
+use crate::host::{Host, Options, PROXY_HEADER, TRUSTED_PROXIES};
 
 /// The template that is built in, for a `nexus` that runs outside the repository.
 const TEMPLATE: &str = include_str!("../../../../template.yaml");
@@ -60,6 +62,8 @@ enum Command {
     Redrive(redrive::Redrive),
     /// Keep the keys by which vendors know this house
     Secret(secret::SecretCommand),
+    /// Keep the database that tells where clicks come from
+    Geo(geo::Geo),
     /// Check this machine: engines, data directory, template; or an AWS account
     Doctor(doctor::Doctor),
 }
@@ -173,6 +177,7 @@ impl Where {
             path: search_path(),
             tools: PathBuf::from(".tools"),
             fonts: fs::canonicalize(fonts)?,
+            geo: geolite::file(&geolite::folder(&self.data)),
         };
         Ok(Engines::locate(&places).await)
     }
@@ -209,14 +214,21 @@ fn search_path() -> Vec<PathBuf> {
     std::env::var("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()
 }
 
-/// What the environment sets of the vendors, and of the way back from them.
+/// What the environment sets of the vendors, of the way back from them, and of mail.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the process's environment")]
 fn vendor_settings() -> impl Iterator<Item = (String, String)> {
     let is_ours = |name: &str| {
-        nexus_vendors_engine::suite::is_setting(name) || name == serve::CALLBACK_SETTING
+        nexus_vendors_engine::suite::is_setting(name)
+            || name == serve::CALLBACK_SETTING
+            || OF_LINKS.contains(&name)
+            || crate::mail::is_setting(name)
+            || name == geolite::BASE_SETTING
     };
     std::env::vars().filter(move |(name, value)| is_ours(name) && !value.is_empty())
 }
+
+/// What an operator sets of short links: what they begin with, when a click is answered, and which proxies are believed.
+const OF_LINKS: [&str; 4] = ["LINK_BASE", "ACK", TRUSTED_PROXIES, PROXY_HEADER];
 
 /// The region that the environment names to the programs of AWS.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the process's environment")]
@@ -275,6 +287,7 @@ pub fn run(nexus: Nexus) -> ExitCode {
             Command::Status(command) => command.run().await,
             Command::Redrive(command) => command.run().await,
             Command::Secret(command) => command.run().await,
+            Command::Geo(command) => command.run().await,
             Command::Doctor(command) => command.run().await,
         }
     });

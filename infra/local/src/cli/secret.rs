@@ -10,7 +10,7 @@ use nexus_kernel::{Ambient, Secret};
 use nexus_vendors_engine::suite;
 
 use super::{Complaint, Ended};
-use crate::keys;
+use crate::{keys, mail};
 
 /// Keep the keys by which vendors know this house.
 #[derive(Debug, Args)]
@@ -40,10 +40,15 @@ enum Deed {
     },
 }
 
+/// Everybody whose key the vault may hold: the vendors, and the server that takes mail.
+fn names() -> impl Iterator<Item = &'static str> {
+    suite::VENDORS.into_iter().map(|vendor| vendor.name).chain([mail::PASSWORD])
+}
+
 fn vendor(raw: &str) -> Result<&'static str, String> {
-    let names = suite::VENDORS.map(|vendor| vendor.name);
-    let found = names.into_iter().find(|name| *name == raw);
-    found.ok_or_else(|| format!("no vendor of this name (there are: {})", names.join(", ")))
+    let known = || names().collect::<Vec<_>>().join(", ");
+    let found = names().find(|name| *name == raw);
+    found.ok_or_else(|| format!("no vendor of this name (there are: {})", known()))
 }
 
 impl SecretCommand {
@@ -60,10 +65,10 @@ impl SecretCommand {
                 anstream::println!("A host that runs uses it once it is started anew.");
             }
             Deed::List => {
-                for vendor in suite::VENDORS {
-                    let held = vault.read(&name(vendor.name)?, Freshness::Fresh).await?;
+                for vendor in names() {
+                    let held = vault.read(&name(vendor)?, Freshness::Fresh).await?;
                     let stands = if held.is_some() { "set" } else { "-" };
-                    anstream::println!("{:<12} {stands}", vendor.name);
+                    anstream::println!("{vendor:<12} {stands}");
                 }
             }
             Deed::Forget { vendor } => {

@@ -3,6 +3,7 @@
 //! A post is two files, its video and its text, named by the effect's idempotency key: sending it again changes
 //! nothing, and looking it up is a look into the folder.
 
+mod lives;
 mod page;
 
 use std::fs;

@@ -23,6 +23,11 @@ pub const RESOURCES: &[(&str, &str)] = &[
 pub const PROPERTIES: &[(&str, &[&str], &str)] = &[
     ("a template", &["AWSTemplateFormatVersion", "Description", "Metadata"], "for readers"),
     ("a template", &["Rules"], "what a deployment may be asked for; one machine is in no region"),
+    (
+        "a template",
+        &["Conditions"],
+        "nothing that is wired depends on one: a resource under a condition is refused, and `Fn::If` where it is wired",
+    ),
     ("a template", &["Outputs"], "the host prints its own addresses; names in them are checked"),
     (
         "a parameter",

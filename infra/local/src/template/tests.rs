@@ -147,7 +147,9 @@ fn every_function_of_the_line_is_wired() {
         [
             "engine-api",
             "review",
+            "click-track",
             "connect",
+            "inquire",
             "ingest",
             "ingest",
             "tag",
@@ -157,7 +159,12 @@ fn every_function_of_the_line_is_wired() {
             "animate",
             "publish",
             "footage",
+            "attribute",
+            "recount",
             "refresh",
+            "notify",
+            "sentiment",
+            "listen",
             "relay",
             "retention-sweep",
             "health"
@@ -209,7 +216,7 @@ fn n47_only_what_holds_nothing_or_brings_its_own_proof_is_public() {
             _ => {}
         }
     }
-    // Descriptions; a draft for whoever has its link; and whoever comes back from a network with a state of ours.
+    // Descriptions; a draft for whoever has its link; a short link; a product's page; and whoever comes back from a network with a state of ours.
     let (get, post) = (Method::GET, Method::POST);
     let open = [
         (get.clone(), "/openapi.json"),
@@ -217,8 +224,12 @@ fn n47_only_what_holds_nothing_or_brings_its_own_proof_is_public() {
         (get.clone(), "/r/{code}"),
         (post.clone(), "/r/{code}"),
         (post, "/r/{code}/note"),
+        (get.clone(), "/c/{code}"),
+        (Method::HEAD, "/c/{code}"),
         (get.clone(), "/v1/connections/callback"),
-        (get, "/v1/connections/openapi.json"),
+        (get.clone(), "/v1/connections/openapi.json"),
+        (get, "/p/{code}"),
+        (Method::POST, "/p/{code}"),
     ];
     assert_eq!(public, open);
     assert_eq!(
@@ -393,8 +404,8 @@ fn an_unknown_property_is_refused() {
         &["an SQS event has `FilterCriteria`"],
     );
     says(
-        &one("Resources:\n", "Conditions: {}\nResources:\n", "Conditions"),
-        &["a template has `Conditions`"],
+        &one("Resources:\n", "Mappings: {}\nResources:\n", "Mappings"),
+        &["a template has `Mappings`"],
     );
 }
 

@@ -117,8 +117,11 @@ pub(super) async fn from_outside(
     let why = connect_anew(why);
     mark(connection, NOTICED_BY, why.clone(), now);
     let code = NoticeCode::RevokedOutside;
-    let notice = notices::tell(scope, &accounts.ambient, code, told, about);
-    let ops = vec![notice, stored.update(scope)];
+    let mut ops = match notices::tell(scope, &accounts.ambient, code, told, about) {
+        Ok(told) => told,
+        Err(failure) => return NoAccess::Failed(failure),
+    };
+    ops.push(stored.update(scope));
     match surely::commit(&*accounts.table, &accounts.ambient, ops).await {
         Ok(()) => stored.version += 1,
         Err(CommitError::Conditions(_) | CommitError::Contended) => {
@@ -134,13 +137,13 @@ pub(super) async fn from_outside(
     NoAccess::Ended { why }
 }
 
-/// The operation that tells the owner to connect an account anew.
+/// The operations that tell the owner to connect an account anew.
 pub(super) fn told_of_reconnect(
     accounts: &Accounts,
     scope: &Scope,
     connection: &Connection,
     why: &str,
-) -> Op {
+) -> Result<Vec<Op>, Failure> {
     let (place, label) = (connection.place(), &connection.label);
     let text = format!(
         "Nothing can be posted to `{label}` at {place} before the account is connected again. {why}"
@@ -198,7 +201,7 @@ async fn carry_out(
         let mut ops = vec![stored.update(scope)];
         ops.extend(given_free(accounts, scope, &stored.record).await?);
         if network_told == Some(false) {
-            ops.push(remove_there_too(accounts, scope, &stored.record));
+            ops.extend(remove_there_too(accounts, scope, &stored.record)?);
         }
         match surely::commit(&*accounts.table, &accounts.ambient, ops).await {
             Ok(()) => return Ok(done(stored)),
@@ -351,7 +354,11 @@ async fn given_free(
     Ok(ours.then(|| directory.release(kind, &outside)))
 }
 
-fn remove_there_too(accounts: &Accounts, scope: &Scope, connection: &Connection) -> Op {
+fn remove_there_too(
+    accounts: &Accounts,
+    scope: &Scope,
+    connection: &Connection,
+) -> Result<Vec<Op>, Failure> {
     let (place, label) = (connection.place(), &connection.label);
     let text = format!(
         "`{label}` is disconnected here and its tokens are deleted, but {place} could not be told. Remove this \

@@ -20,12 +20,15 @@
 pub mod connecting;
 pub mod ending;
 mod login;
+mod preflight;
 mod record;
 pub mod scopes;
-mod surely;
+pub(crate) mod surely;
 pub mod tokens;
 
 pub use login::{Ask, Granted, Login, LoginError};
+pub use preflight::Unasked;
+pub(crate) use record::place;
 pub use record::{
     Access, Connection, ConnectionId, ConnectionState, MAX_CONNECTIONS, Quiet, Refreshing,
     all_connections, connection_key, connections,

@@ -9,7 +9,7 @@ use nexus_kernel::Ambient;
 const TIMES: u32 = 3;
 
 /// Commits, under a token of its own.
-pub(super) async fn commit(
+pub(crate) async fn commit(
     table: &dyn Table,
     ambient: &Ambient,
     ops: Vec<Op>,

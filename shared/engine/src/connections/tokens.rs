@@ -437,8 +437,9 @@ impl Accounts {
         connection.refreshing = None;
         connection.refresh_at = None;
         connection.access_until = None;
-        let ops =
-            vec![ending::told_of_reconnect(self, scope, connection, why), stored.update(scope)];
+        let mut ops =
+            ending::told_of_reconnect(self, scope, connection, why).map_err(NoAccess::Failed)?;
+        ops.push(stored.update(scope));
         match surely::commit(&*self.table, &self.ambient, ops).await {
             Ok(()) => Ok(true),
             Err(CommitError::Conditions(_) | CommitError::Contended) => Ok(false),

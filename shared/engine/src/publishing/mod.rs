@@ -10,7 +10,6 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use ground::Ground;
-pub use link::ShortLink;
 pub(crate) use plan::first_id;
 pub use plan::{
     Choices, Decision, GRACE, PlannedLink, PlannedMedia, PostPlan, Privacy, Proposal,

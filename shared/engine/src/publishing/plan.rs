@@ -9,11 +9,12 @@ use nexus_core::{BlobKey, Op, Scope, Stored, Table, records};
 use nexus_kernel::{Digest, Failure, Language, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::link::{self, ShortLink};
+use super::link;
 use super::{Ground, Network};
 use crate::connections::{Connection, ConnectionId};
 use crate::desk::Desk;
 use crate::draft::{Draft, DraftId, Stage};
+use crate::links::{self, LinkCode};
 
 /// How long after its time a post may still be sent.
 pub const GRACE: SignedDuration = SignedDuration::from_hours(1);
@@ -253,7 +254,12 @@ pub fn propose(draft: &Draft, ground: &Ground) -> Proposal {
 fn linked(plan: PostPlan, ground: &Ground) -> PostPlan {
     let (Some(base), Some(target)) = (&ground.link_base, &ground.product_url) else { return plan };
     let (draft, revision) = (plan.draft.to_string(), plan.revision.to_string());
-    let code = link::code(&[&draft, &revision, &plan.place(), plan.language.code(), target]);
+    // Where no link may lead, the address stays as the merchant wrote it.
+    if links::parse_address(target).is_err() {
+        return plan;
+    }
+    let parts = [&*draft, &revision, &plan.place(), plan.language.code(), target];
+    let code = LinkCode::derived(&parts).to_string();
     let address = format!("{base}/{code}");
     match link::shortened(&plan.text, target, &address, plan.network) {
         Some(text) => {
@@ -372,7 +378,8 @@ pub async fn approve_draft(
     let mut ops: Vec<Op> = effects.iter().map(|e| records::create(scope, e)).collect();
     for effect in &effects {
         if let Some(PlannedLink { code, target, .. }) = effect.payload().link.clone() {
-            ops.extend(ShortLink { code, target, post: effect.id, created: now }.ops(scope));
+            let link = links::made_for_post(&code, &target, effect.id, now);
+            ops.extend(link.into_iter().flat_map(|link| link.ops(scope)));
         }
     }
     ops.push(draft.update(scope));

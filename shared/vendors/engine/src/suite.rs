@@ -213,8 +213,8 @@ impl Settings {
         let mastodon = Arc::new(Mastodon::new(parts.clone(), Arc::clone(tokens)));
         Ok(Networks {
             logins: vec![Arc::clone(&tiktok) as _, Arc::clone(&x) as _, Arc::clone(&mastodon) as _],
+            listeners: vec![Arc::clone(&x) as _, Arc::clone(&mastodon) as _],
             publishers: vec![tiktok, x, mastodon],
-            listeners: Vec::new(),
         })
     }
 

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,19 +12,26 @@ use bytes::Bytes;
 use jiff::SignedDuration;
 use nexus_contract::START;
 use nexus_contract::memory::{MemoryTable, MemoryVault};
+use nexus_core::approval::{self, Approver, Redeemed};
+use nexus_core::effect::{Effect, EffectId, Payload as _};
 use nexus_core::vault::SecretName;
 use nexus_core::{CallContext, Product, Vault};
+use nexus_engine::DraftId;
+use nexus_engine::connections::{Access, Ask, ConnectionId, Login as _};
 use nexus_engine::copy::{Brief, Copywriter, Voice};
 use nexus_engine::footage::{FootageBrief, FootageMaker, Shape, StartPicture};
-use nexus_engine::publishing::Network;
+use nexus_engine::publishing::{
+    Choices, Medium, Network, PlannedMedia, PostPlan, Privacy, Publisher as _,
+};
 use nexus_kernel::ambient::ManualClock;
-use nexus_kernel::{Ambient, Secret};
+use nexus_kernel::{Ambient, Digest, Language, Secret};
 use nexus_outbound::guard::Guard;
 use nexus_outbound::https::{Https, TlsFloor};
 use nexus_outbound::transport::WireRequest;
 use nexus_outbound::{Answer, Outbound, Parts, Transport, TransportError, Vendor};
-use nexus_testkit::people;
+use nexus_testkit::{MemoryPlatform, people};
 use nexus_vendors_engine::gemini::{self, Gemini};
+use nexus_vendors_engine::tiktok::{self, TikTok};
 use nexus_vendors_engine::veo::{self, Veo};
 use serde_json::Value;
 
@@ -31,15 +39,21 @@ use serde_json::Value;
 const REFUSED: u16 = 422;
 const WITHIN: Duration = Duration::from_secs(20);
 
-/// The real way out, and what went over it.
+/// The real way out to Prism, and what went over it. Nothing reaches anybody else.
 struct Watched {
     https: Https,
     sent: Mutex<Vec<(WireRequest, u16, Bytes)>>,
+    /// What was meant for other hosts: their addresses.
+    elsewhere: Mutex<Vec<String>>,
 }
 
 #[async_trait]
 impl Transport for Watched {
     async fn send(&self, request: WireRequest, within: Duration) -> Result<Answer, TransportError> {
+        if !request.url.starts_with("http://127.0.0.1:") {
+            self.elsewhere.lock().unwrap().push(request.url);
+            return Err(TransportError::Forbidden("Prism is not there".to_owned()));
+        }
         let kept = request.clone();
         let answer = self.https.send(request, within).await?;
         let seen = (kept, answer.status.as_u16(), answer.body.clone());
@@ -63,7 +77,8 @@ impl Stage {
         vault.rotate(&name, None, &Secret::new("key".into())).await.unwrap();
         let guard = Guard::allowing(["127.0.0.0/8"]).unwrap();
         let https = Https::new(guard, TlsFloor::Tls12, "").unwrap();
-        let wire = Arc::new(Watched { https, sent: Mutex::default() });
+        let (sent, elsewhere) = (Mutex::default(), Mutex::default());
+        let wire = Arc::new(Watched { https, sent, elsewhere });
         let parts = Parts {
             product: Product::Engine,
             table: Arc::new(MemoryTable::new(clock)),
@@ -76,11 +91,13 @@ impl Stage {
         Self { wire, parts, at: CallContext { scope, until } }
     }
 
-    /// What was sent: none of it refused, and in a wrong form refused each.
-    async fn all_as_described(&self, least: usize) {
+    /// What was sent: none of it refused, and in a wrong form refused each. Where it went.
+    async fn all_as_described(&self, least: usize) -> BTreeSet<String> {
         let sent = std::mem::take(&mut *self.wire.sent.lock().unwrap());
         assert!(sent.len() >= least, "{} requests", sent.len());
+        let mut paths = BTreeSet::new();
         for (request, status, body) in sent {
+            paths.insert(url::Url::parse(&request.url).unwrap().path().to_owned());
             let what = format!("{} {}", request.method, request.url);
             let said = String::from_utf8_lossy(&body).into_owned();
             assert!(status < 400, "{what}: {status} {said}");
@@ -88,19 +105,32 @@ impl Stage {
             let refused = [REFUSED, 404, 405].contains(&answer.status.as_u16());
             assert!(refused, "{what} in a wrong form: {}", answer.status);
         }
+        paths
     }
 }
 
-/// The same with its fields of another type; without a body, at a place that is none.
+/// The same with its fields of another type, a form with fields of other names; without a body, at a place that is none.
 fn wrong(request: &WireRequest) -> WireRequest {
     let mut wrong = request.clone();
+    let is_form = request.headers.get("content-type").is_some_and(|told| {
+        told.to_str().unwrap().starts_with("application/x-www-form-urlencoded")
+    });
+    if is_form {
+        let body = String::from_utf8(request.body.to_vec()).unwrap();
+        let other: Vec<String> = body.split('&').map(|field| format!("no_{field}")).collect();
+        wrong.body = other.join("&").into();
+        return wrong;
+    }
     match serde_json::from_slice::<Value>(&request.body) {
         Ok(Value::Object(mut fields)) if !fields.is_empty() => {
             // A number is nobody's text, list or object.
             fields.values_mut().for_each(|value| *value = Value::from(7));
             wrong.body = Value::Object(fields).to_string().into();
         }
-        _ => wrong.url = request.url.replacen("/v1beta/", "/v1beta/no/", 1),
+        _ => {
+            let nowhere = request.url.replacen("/v1beta/", "/v1beta/no/", 1);
+            wrong.url = nowhere.replacen("/v2/", "/v2/no/", 1);
+        }
     }
     wrong
 }
@@ -153,4 +183,106 @@ async fn footage_is_ordered_of_google_as_it_describes_itself() {
     veo.status(&stage.at, "v1_abc").await.ok();
     veo.cancel(&stage.at, "v1_abc").await.ok();
     stage.all_as_described(4).await;
+}
+
+/// A post to TikTok that a person approved: of a video, or of a picture.
+fn post(platform: &MemoryPlatform, content_type: &str) -> PostPlan {
+    let scope = people::scope(people::tenant(1));
+    PostPlan {
+        draft: DraftId::derived(&["draft"]),
+        revision: 1,
+        language: Language::En,
+        network: Network::TikTok,
+        account: "Ada's shop".to_owned(),
+        connection: Some(ConnectionId::derived(&["account"])),
+        text: "Fresh honey #market".to_owned(),
+        link: None,
+        media: Some(PlannedMedia {
+            blob: scope.blob("made", "shown"),
+            digest: Digest::of(b"bytes"),
+            content_type: content_type.to_owned(),
+            size: 5,
+            duration_ms: 6_000,
+            alt: None,
+        }),
+        made_by_ai: true,
+        choices: Choices {
+            privacy: Some(Privacy::Everyone),
+            comments: true,
+            own_brand: true,
+            ..Choices::default()
+        },
+        send_at: platform.now(),
+    }
+}
+
+/// What of TikTok's operations the description has, and where. An upload goes to an address that an answer names, on
+/// another host: that one has no description.
+const DESCRIBED: [(&str, &str); 7] = [
+    ("exchange-code", "/v2/oauth/token/"),
+    ("refresh-token", "/v2/oauth/token/"),
+    ("revoke-token", "/v2/oauth/revoke/"),
+    ("creator-info", "/v2/post/publish/creator_info/query/"),
+    ("init-video", "/v2/post/publish/video/init/"),
+    ("init-photo", "/v2/post/publish/content/init/"),
+    ("post-status", "/v2/post/publish/status/fetch/"),
+];
+const NOT_DESCRIBED: [&str; 2] = ["upload-chunk", "upload-last-chunk"];
+
+#[tokio::test]
+#[ignore = "shared/vendors/check/prism.sh starts Prism and runs it"]
+async fn tiktok_is_asked_as_it_describes_itself() {
+    let known: BTreeSet<&str> =
+        tiktok::request::OPERATIONS.iter().map(|known| known.name).collect();
+    let named = DESCRIBED.iter().map(|(name, _)| *name).chain(NOT_DESCRIBED);
+    assert_eq!(known, named.collect(), "every operation is asked for below, or has no description");
+
+    let (stage, platform) = (Stage::with_key(&tiktok::VENDOR).await, MemoryPlatform::new());
+    let settings = tiktok::Settings {
+        client_key: "aw-key".to_owned(),
+        authorize_base: None,
+        media_base: Some("https://media.example/nexus".to_owned()),
+    };
+    let base = Some(prism("PRISM_TIKTOK"));
+    let tiktok = TikTok::new(stage.parts.clone(), base, settings).unwrap();
+    let secret = |text: &str| Secret::new(text.to_owned());
+    let ask = Ask {
+        server: None,
+        redirect: "https://nexus.example/oauth/tiktok".to_owned(),
+        state: secret("state"),
+        verifier: secret("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
+    };
+    tiktok.exchange(&stage.at, &ask, &secret("a code*!1")).await.unwrap();
+    tiktok.refresh(&stage.at, None, &secret("rft.x")).await.unwrap();
+    tiktok.revoke(&stage.at, None, &secret("act.x")).await.unwrap();
+
+    let connection = ConnectionId::derived(&["account"]);
+    let access = Access { connection, server: None, token: secret("act.x") };
+    let ada = people::caller(&people::approver(people::tenant(1)));
+    for content_type in ["video/mp4", "image/jpeg"] {
+        let plan = post(&platform, content_type);
+        tiktok.preflight(&stage.at, Some(&access), &plan).await.unwrap();
+        let (id, digest, now) = (EffectId::derived(&[content_type]), plan.digest(), platform.now());
+        let mut effect = Effect::proposed(id, plan, ada.subject(), now);
+        approval::approve(&mut effect, Approver::of(&ada).unwrap(), digest, now).unwrap();
+        platform.put(ada.scope(), &effect).await;
+        let lease = SignedDuration::from_secs(100);
+        let claimed = platform.redeem(ada.scope(), id, "publish", lease).await.unwrap();
+        let Redeemed::Send(mut approved) = claimed else { panic!("it is due: {claimed:?}") };
+        let medium = Medium {
+            content_type: content_type.to_owned(),
+            bytes: Bytes::from_static(b"bytes"),
+            address: Some("https://bucket.example/shown.jpg?proof=x".to_owned()),
+        };
+        tiktok.publish(&stage.at, Some(&access), &mut approved, medium).await;
+        platform.advance(lease);
+        let orphaned = platform.redeem(ada.scope(), id, "publish", lease).await.unwrap();
+        let Redeemed::LookUp(unsure) = orphaned else { panic!("its holder left: {orphaned:?}") };
+        tiktok.look_up(&stage.at, Some(&access), &unsure).await;
+    }
+    let uploads = stage.wire.elsewhere.lock().unwrap().clone();
+    assert_eq!(uploads.len(), 1, "the video's one piece, to the host that its name came with");
+    assert!(uploads[0].starts_with("https://open-upload.tiktokapis.com/"), "{uploads:?}");
+    let paths = stage.all_as_described(9).await;
+    assert_eq!(paths, DESCRIBED.map(|(_, path)| path.to_owned()).into());
 }

@@ -16,6 +16,7 @@ use nexus_core::approval::{self, Approved, Approver, Claiming, Redeemed, Unsure}
 use nexus_core::effect::{Effect, EffectId, Found, Outcome, Payload as _, State};
 use nexus_core::{BlobKey, CallContext, Product, Table, Vault, records};
 use nexus_engine::DraftId;
+use nexus_engine::comments::Listener;
 use nexus_engine::connections::{Access, Ask, ConnectionId, Login, LoginError};
 use nexus_engine::publishing::{Choices, Medium, Network, PlannedMedia, PostPlan, Publisher};
 use nexus_kernel::ambient::ManualClock;
@@ -376,6 +377,43 @@ async fn n15_a_post_whose_answer_was_lost_is_there_once_and_one_that_was_lost_it
     assert!(matches!(outcome, Outcome::Done { .. }), "{outcome:?}");
     stage.settled(approved, outcome).await;
     assert_eq!(stage.said(&account, text).await, 1);
+}
+
+#[tokio::test]
+#[ignore = "shared/vendors/check/snac.sh starts snac and runs it"]
+async fn n39_what_was_answered_to_a_post_is_heard_as_plain_text() {
+    let stage = Stage::new(guard());
+    let (access, _) = stage.connected("state-5").await;
+    let picture = Bytes::from(std::fs::read(told("SNAC_PICTURE")).unwrap());
+    let text = "What do you say to this?";
+    let mut approved = stage.claimed(stage.plan(text, "image/png", &picture)).await;
+    let outcome = stage.publish(&access, &mut approved, &picture).await;
+    let Outcome::Done { receipt, .. } = outcome else { panic!("{outcome:?}") };
+    let heard = stage.mastodon.hear(&stage.at(), Some(&access), &receipt, None).await.unwrap();
+    assert_eq!(heard.remarks, []);
+
+    // Answered by the account itself: there is no other at this server.
+    let form = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("status", "I love it, & you <3")
+        .append_pair("in_reply_to_id", &receipt)
+        .append_pair("visibility", "public")
+        .finish();
+    let url = format!("{}/api/v1/statuses", stage.server);
+    let mut headers = HeaderMap::new();
+    let kind = "application/x-www-form-urlencoded".parse().unwrap();
+    headers.insert(http::header::CONTENT_TYPE, kind);
+    let bearer = format!("Bearer {}", access.token.reveal()).parse().unwrap();
+    headers.insert(http::header::AUTHORIZATION, bearer);
+    let (body, hosts) = (Bytes::from(form), vec!["127.0.0.1".to_owned()]);
+    let (method, max_answer) = (Method::POST, 1 << 20);
+    let request = WireRequest { method, url, headers, body, hosts, max_answer };
+    assert_eq!(stage.wire.https.send(request, WITHIN).await.unwrap().status, 200);
+
+    let heard = stage.mastodon.hear(&stage.at(), Some(&access), &receipt, None).await.unwrap();
+    let texts: Vec<&str> = heard.remarks.iter().map(|r| r.text.reveal().as_str()).collect();
+    let [said] = texts.as_slice() else { panic!("{texts:?}") };
+    assert!(said.contains("I love it, & you <3"), "{said}");
+    stage.mastodon.revoke(&stage.at(), access.server.as_deref(), &access.token).await.unwrap();
 }
 
 #[tokio::test]

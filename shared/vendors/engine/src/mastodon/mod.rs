@@ -12,7 +12,7 @@
 //! for instead of `read:accounts`, and where it names only the old `read` and `write`, those are. Servers that say
 //! nothing are asked for the fine ones, and for the old ones if they refuse that.
 //!
-//! **Never here:** timelines, followers, messages, other people's profiles (N38, N39); a server's own words to a
+//! **Never here:** timelines, followers, messages, other people's profiles, who wrote an answer (N38, N39); a server's own words to a
 //! person; a post that not everybody may see.
 //!
 //! | file | holds |
@@ -21,10 +21,12 @@
 //! | `apps.rs` | under which names servers know this house |
 //! | `login.rs` | connecting, refreshing and disconnecting accounts |
 //! | `port.rs` | posts |
+//! | `listen.rs` | what people answered to a post, without who they are |
 //! | `plain.rs` | what a status says, whatever its server made of it |
 
 mod apps;
 mod classify;
+mod listen;
 mod login;
 mod plain;
 mod port;

@@ -5,9 +5,25 @@
 //! space, tags and that. A server may also read marks into a text (`*so*`), which no comparison undoes: what is much
 //! alike and not the same is told apart from what is something else, so that nobody takes it for the one or the other.
 //!
-//! **Never here:** showing HTML: nothing read here is ever shown.
+//! What people write under a status is read in the same way: without its HTML.
+//!
+//! **Never here:** showing HTML: what is shown of a status is plain text.
 
 use std::collections::BTreeSet;
+
+/// What HTML says, as plain text: lines where it has lines, without empty ones at its ends and in rows.
+pub(super) fn text(html: &str) -> String {
+    let (seen, _) = readings(html);
+    let mut text = String::with_capacity(seen.len());
+    for line in seen.lines().map(str::trim) {
+        if line.is_empty() && (text.is_empty() || text.ends_with("\n\n")) {
+            continue;
+        }
+        text.push_str(line);
+        text.push('\n');
+    }
+    text.trim_end().to_owned()
+}
 
 /// How a status stands to a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -113,7 +113,7 @@ fn before(error: CallError) -> Outcome {
 }
 
 /// Why nothing can be said about a post beforehand.
-fn unasked(error: CallError) -> Failure {
+pub(super) fn unasked(error: CallError) -> Failure {
     match error {
         CallError::Login { why } => Failure::conflict(why),
         CallError::Unknown { why } => {
@@ -123,7 +123,7 @@ fn unasked(error: CallError) -> Failure {
     }
 }
 
-fn not_connected() -> String {
+pub(super) fn not_connected() -> String {
     "No account is connected for this. Connect it again.".to_owned()
 }
 

@@ -145,10 +145,20 @@ pub static STATUSES: Operation = Operation {
     max_answer: MAX_ANSWER,
 };
 
+/// What stands above and below a status of the account's own.
+pub static CONTEXT: Operation = Operation {
+    name: "status-context",
+    repeat: Repeat::Safe,
+    sends: &[":id"],
+    try_within: Duration::from_secs(20),
+    within: Duration::from_secs(25),
+    max_answer: MAX_ANSWER,
+};
+
 /// All of them: nothing else is ever asked of a server.
-pub static OPERATIONS: [&Operation; 11] = [
+pub static OPERATIONS: [&Operation; 12] = [
     &METADATA, &REGISTER, &TOKEN, &REFRESH, &REVOKE, &VERIFY, &INSTANCE, &UPLOAD, &MEDIUM, &STATUS,
-    &STATUSES,
+    &STATUSES, &CONTEXT,
 ];
 
 fn at(operation: &'static Operation, method: Method, path: &'static str) -> Request {
@@ -296,4 +306,14 @@ pub fn statuses(token: &Secret<String>, account: &str, before: Option<&str>) -> 
     ];
     request.query.extend(before.map(|id| ("max_id", id.to_owned())));
     request
+}
+
+/// Asks what stands above and below a status.
+pub fn context(token: &Secret<String>, status: &str) -> Request {
+    let path = vec![
+        Piece::Fixed("/api/v1/statuses/"),
+        Piece::Value(":id", status.to_owned()),
+        Piece::Fixed("/context"),
+    ];
+    Request::new(&CONTEXT, Method::GET, path).bearer(token)
 }

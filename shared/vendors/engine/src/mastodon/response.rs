@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use nexus_engine::comments::Remark;
 use nexus_engine::copy::limits::MASTODON_CHARS;
-use nexus_kernel::{Secret, Timestamp};
+use nexus_kernel::{Pii, Secret, Timestamp};
 use nexus_outbound::{Answer, CallError, Reading, Usage};
 use serde_json::Value;
 use url::Url;
 
 use super::classify::refusal;
+use super::plain;
 use super::request::Client;
 
 /// The most characters of an id, a name or a secret that a server makes.
@@ -276,4 +278,25 @@ fn one(outer: &Value) -> Option<Listed> {
         by: word(inner.pointer("/account/id")),
         made: text("created_at").and_then(|made| made.parse().ok()),
     })
+}
+
+/// What people answered to a status, in the order of the answer. What not everybody may see is nobody's to keep: a
+/// message to the account among it (N39). Who wrote what is not read.
+pub(super) fn answers(answer: &Answer, now: Timestamp) -> Result<Reading<Vec<Remark>>, CallError> {
+    if answer.status.as_u16() == 404 {
+        // The status was taken away there: nothing stands under it.
+        return read(Vec::new());
+    }
+    refusal(answer, now)?;
+    let body = json(answer, "what stands under a status")?;
+    let below = body.get("descendants").and_then(Value::as_array);
+    let below = below.ok_or_else(|| unreadable("what stands under a status"))?;
+    let remark = |status: &Value| {
+        let text = |field: &str| status.get(field).and_then(Value::as_str);
+        let is_public = matches!(text("visibility")?, "public" | "unlisted");
+        let at = text("created_at")?.parse().ok()?;
+        let said = plain::text(text("content")?);
+        is_public.then_some(Remark { id: word(status.get("id"))?, at, text: Pii::new(said) })
+    };
+    read(below.iter().filter_map(remark).collect())
 }

@@ -11,6 +11,7 @@ use nexus_core::approval::{self, Redeemed, Unsure};
 use nexus_core::effect::{Found, Outcome};
 use nexus_core::{Approved, CallContext, Product, Vault};
 use nexus_engine::EnginePlatform as _;
+use nexus_engine::comments::Remark;
 use nexus_engine::connections::{Access, Ask, ConnectionId, Login, LoginError};
 use nexus_engine::publishing::{Medium, Network, PostPlan, Privacy, Publisher};
 use nexus_kernel::{FailureKind, Secret};
@@ -86,13 +87,21 @@ fn read(operation: &str, answer: &Answer) -> String {
             }
             Err(error) => format!("{error:?}"),
         },
+        "context" => {
+            let read = response::answers(answer, START).map(|reading| {
+                let told =
+                    |remark: &Remark| (remark.id.clone(), remark.at, remark.text.reveal().clone());
+                reading.value.iter().map(told).collect::<Vec<_>>()
+            });
+            format!("{read:?}")
+        }
         other => panic!("{other} is no operation"),
     }
 }
 
-const RECORDED: [&str; 11] = [
+const RECORDED: [&str; 12] = [
     "metadata", "register", "token", "refresh", "revoke", "verify", "instance", "upload", "medium",
-    "status", "statuses",
+    "status", "statuses", "context",
 ];
 
 fn build(operation: &str, recording: &str) -> Request {
@@ -113,6 +122,7 @@ fn build(operation: &str, recording: &str) -> Request {
         "medium" => request::medium(&token, "22348641"),
         "status" => status(),
         "statuses" => request::statuses(&token, "14715", None),
+        "context" => request::context(&token, "103254962155278888"),
         other => panic!("{other} is no operation"),
     }
 }
@@ -148,7 +158,7 @@ fn n34_nothing_goes_out_that_is_not_named_and_everything_named_is_used() {
 }
 
 #[test]
-fn n38_n39_these_are_all_the_questions_and_none_is_about_anybody_else() {
+fn n38_n39_these_are_all_the_questions_and_none_is_about_anybody() {
     let mut asked = BTreeSet::new();
     for operation in RECORDED {
         let request = build(operation, ".v1-");
@@ -175,6 +185,8 @@ fn n38_n39_these_are_all_the_questions_and_none_is_about_anybody_else() {
         "GET /api/v1/media/:id",
         "POST /api/v1/statuses",
         "GET /api/v1/accounts/:id/statuses",
+        // What was answered, not who did: `n39_of_an_answer_…`.
+        "GET /api/v1/statuses/:id/context",
     ]
     .map(str::to_owned)
     .into();
@@ -187,6 +199,16 @@ fn n38_n39_these_are_all_the_questions_and_none_is_about_anybody_else() {
         let once = ["token", "refresh-token", "post-status"].contains(&operation.name);
         assert_eq!(operation.repeat == Repeat::Never, once, "{}", operation.name);
     }
+}
+
+#[test]
+fn n39_of_an_answer_its_words_alone_are_read_and_only_where_everybody_may() {
+    let recorded = recordings("mastodon", "context")["context.ok"].answer().unwrap();
+    let heard = response::answers(&recorded, START).unwrap().value;
+    let texts: Vec<&str> = heard.iter().map(|remark| remark.text.reveal().as_str()).collect();
+    assert_eq!(texts, ["@ada I love it <3\n\nWhere can I buy two?", "Not for me.", ""]);
+    let told = format!("{heard:?}");
+    assert!(!told.contains("love") && !told.contains("anary"), "{told}");
 }
 
 #[test]

@@ -202,10 +202,10 @@ impl Application<'_> {
     }
 }
 
-/// Asks what the account lets an approver choose. It has no body to speak of.
+/// Asks what the account lets an approver choose. It has no body.
 pub fn creator_info(token: &Secret<String>) -> Request {
     let path = vec![Piece::Fixed("/v2/post/publish/creator_info/query/")];
-    Request::new(&CREATOR_INFO, Method::POST, path).json(json!({})).bearer(token)
+    Request::new(&CREATOR_INFO, Method::POST, path).bearer(token)
 }
 
 /// Names a video's post. What the approver did not allow is not allowed.

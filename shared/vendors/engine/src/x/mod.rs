@@ -15,11 +15,14 @@
 //!
 //! Settings: `X_CLIENT_ID`, `X_AUTHORIZE_BASE` ([`DEFAULT_AUTHORIZE_BASE`]), `X_BASE`.
 //!
-//! **Never here:** followers, messages, likes, other people's posts or profiles: there is no operation for any of it
-//! (N39, N42); X's own words to a person; a token at rest.
+//! What people answer to a post of the account's own can be read for seven days (`listen.rs`), each answer for a price:
+//! its number, text and time. Who wrote it is not asked for.
+//!
+//! **Never here:** followers, messages, likes, other people's profiles: there is no operation for any of it (N39, N42); X's own words to a person; a token at rest.
 
 mod classify;
 pub mod limits;
+mod listen;
 mod login;
 mod port;
 pub mod prices;

@@ -45,6 +45,8 @@ pub static SCOPES: [&str; 5] = [
 pub const CHUNK: usize = 4 * 1024 * 1024;
 /// How many posts a page of the account's list holds: few, because each is paid.
 pub const PAGE: u32 = 20;
+/// How many answers a page of a conversation holds at most: X's most. Only those that are there are paid.
+pub const REPLIES_PAGE: u32 = 100;
 
 const fn operation(
     name: &'static str,
@@ -124,8 +126,17 @@ pub static POSTS: Operation = operation(
     (15, 30),
 );
 
+/// What stands under one post of the account's own: of each answer its number, text and time. Who wrote it is not asked
+/// for, so X says nothing of them.
+pub static REPLIES: Operation = operation(
+    "replies",
+    Repeat::Safe,
+    &["?query", "?max_results", "?tweet.fields", "?since_id", "?until_id", "?next_token"],
+    (15, 30),
+);
+
 /// All of them.
-pub static OPERATIONS: [&Operation; 11] = [
+pub static OPERATIONS: [&Operation; 12] = [
     &EXCHANGE,
     &REFRESH,
     &REVOKE,
@@ -137,6 +148,7 @@ pub static OPERATIONS: [&Operation; 11] = [
     &DESCRIBE,
     &CREATE,
     &POSTS,
+    &REPLIES,
 ];
 
 /// The house's application at X.
@@ -319,5 +331,27 @@ pub fn posts(
         ("tweet.fields", "created_at,entities,text".to_owned()),
     ];
     request.query.extend(page.map(|page| ("pagination_token", page.to_owned())));
+    request
+}
+
+/// Asks for a page of the answers to a post, the newest first: those after `since`, and before `until` where that is
+/// given.
+pub fn replies(
+    token: &Secret<String>,
+    post: &str,
+    since: &str,
+    until: Option<&str>,
+    page: Option<&str>,
+) -> Request {
+    let path = vec![Piece::Fixed("/2/tweets/search/recent")];
+    let mut request = Request::new(&REPLIES, Method::GET, path).bearer(token);
+    request.query = vec![
+        ("query", format!("conversation_id:{post}")),
+        ("max_results", REPLIES_PAGE.to_string()),
+        ("tweet.fields", "created_at".to_owned()),
+        ("since_id", since.to_owned()),
+    ];
+    request.query.extend(until.map(|until| ("until_id", until.to_owned())));
+    request.query.extend(page.map(|page| ("next_token", page.to_owned())));
     request
 }

@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use nexus_core::egress::Cost;
+use nexus_engine::comments::Remark;
 use nexus_engine::connections::Granted;
-use nexus_kernel::{Secret, Timestamp};
+use nexus_kernel::{Pii, Secret, Timestamp};
 use nexus_outbound::{Answer, CallError, Reading, Usage};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::classify::refusal;
 use super::prices;
-use super::same::{Shown, ShownLink};
+use super::same::{Shown, ShownLink, unescaped};
 use crate::oauth;
 
 /// The longest pause between two looks at an upload that is believed.
@@ -219,6 +220,44 @@ pub(super) fn posts(answer: &Answer, now: Timestamp) -> Result<Reading<Page>, Ca
     paid(Page { posts, is_whole, next }, prices::reads(paid_for))
 }
 
+/// Answers to a post, the newest first. Where there are none, `data` is absent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Replies {
+    /// Those that could be read.
+    pub(super) remarks: Vec<Remark>,
+    /// Where the next page begins.
+    pub(super) next: Option<String>,
+    /// What X asks for them.
+    pub(super) cost: Cost,
+}
+
+/// A page of the answers to a post.
+pub(super) fn replies(answer: &Answer, now: Timestamp) -> Result<Reading<Replies>, CallError> {
+    #[derive(Deserialize)]
+    struct Post {
+        id: String,
+        text: String,
+        created_at: String,
+    }
+    refusal(answer, now)?;
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let meta = body.get("meta").ok_or_else(|| unreadable("the answers to a post"))?;
+    let listed = match body.get("data") {
+        Some(Value::Array(listed)) => listed.as_slice(),
+        None if meta.get("result_count").and_then(Value::as_u64) == Some(0) => &[],
+        _ => return Err(unreadable("the answers to a post")),
+    };
+    let remark = |post: &Value| {
+        let Post { id, text, created_at } = serde_json::from_value(post.clone()).ok()?;
+        let at = created_at.parse().ok()?;
+        is_id(&id).then(|| Remark { id, at, text: Pii::new(unescaped(&text)) })
+    };
+    let remarks = listed.iter().filter_map(remark).collect();
+    let next = meta.get("next_token").and_then(Value::as_str).map(str::to_owned);
+    let cost = prices::reads(listed.len());
+    paid(Replies { remarks, next, cost }, cost)
+}
+
 /// Whether an address is that of a post's own picture or video.
 fn leads_to_media(address: &str) -> bool {
     let path = ["https://x.com/", "https://twitter.com/"]
@@ -248,7 +287,7 @@ fn id(data: &Value) -> Option<String> {
     data.get("id").and_then(Value::as_str).filter(|id| is_id(id)).map(str::to_owned)
 }
 
-fn is_id(text: &str) -> bool {
+pub(super) fn is_id(text: &str) -> bool {
     (1..=ID_DIGITS).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 

@@ -45,8 +45,7 @@ impl Shown {
 
     /// The text as it was written.
     fn original(&self, has_media: bool) -> String {
-        // The ampersand last: `&amp;lt;` was written as `&lt;`.
-        let mut text = self.text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+        let mut text = unescaped(&self.text);
         for link in self.links.iter().filter(|link| !link.short.is_empty()) {
             match &link.long {
                 _ if link.is_of_media => text = text.replace(&link.short, ""),
@@ -61,6 +60,11 @@ impl Shown {
         }
         text
     }
+}
+
+/// With the three characters that X escapes. The ampersand last: `&amp;lt;` was written as `&lt;`.
+pub(super) fn unescaped(text: &str) -> String {
+    text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 }
 
 /// A text without what makes no difference.

@@ -12,9 +12,10 @@ use nexus_core::egress::{self, Cost, Month};
 use nexus_core::vault::SecretName;
 use nexus_core::{Approved, CallContext, Product, Vault as _};
 use nexus_engine::EnginePlatform as _;
+use nexus_engine::comments::{Heard, Listener, Remark};
 use nexus_engine::connections::{Access, Ask, ConnectionId, Login, LoginError};
 use nexus_engine::publishing::{Medium, Network, PostPlan, Publisher};
-use nexus_kernel::{Secret, Timestamp};
+use nexus_kernel::{FailureKind, Secret, Timestamp};
 use nexus_outbound::guard::Guard;
 use nexus_outbound::https::{Https, TlsFloor};
 use nexus_outbound::request::{Piece, To};
@@ -116,6 +117,15 @@ fn read(operation: &str, answer: &Answer) -> String {
             let read = response::posts(answer, now);
             format!("{:#?}", read.map(|r| (r.value, r.usage.cost)))
         }
+        "replies" => {
+            let read = response::replies(answer, now);
+            let told =
+                |remark: &Remark| (remark.id.clone(), remark.at, remark.text.reveal().clone());
+            let told = read.map(|r| {
+                (r.value.remarks.iter().map(told).collect::<Vec<_>>(), r.value.next, r.usage.cost)
+            });
+            format!("{told:?}")
+        }
         other => panic!("there is no operation {other}"),
     }
 }
@@ -134,6 +144,7 @@ fn build(operation: &str, recording: &str) -> Request {
         "describe-media" => describe(),
         "create-post" => create(recording),
         "own-posts" => own_posts(),
+        "replies" => request::replies(&token, POST, POST, None, None),
         other => panic!("there is no operation {other}"),
     }
 }
@@ -166,11 +177,21 @@ fn n42_posts_are_asked_for_and_read_as_recorded() {
 }
 
 #[test]
+fn n39_answers_are_asked_for_without_who_wrote_them_and_read_as_recorded() {
+    insta::assert_snapshot!(as_recorded("replies"));
+    let asked = request::replies(&secret("t"), POST, "1", Some("9"), Some("next"));
+    let asked = format!("{:?}", asked.query);
+    for theirs in ["author", "user", "expansions", "username", "entities"] {
+        assert!(!asked.contains(theirs), "{theirs} in {asked}");
+    }
+}
+
+#[test]
 fn n42_what_x_says_in_words_is_told_to_nobody() {
     for operation in OPERATIONS {
         for (name, recorded) in recordings("x", operation.name) {
-            if operation.name == "own-posts" {
-                continue; // The account's own texts are what it is asked for.
+            if ["own-posts", "replies"].contains(&operation.name) {
+                continue; // Texts are what it is asked for.
             }
             let told = read(operation.name, &recorded.answer().unwrap());
             for theirs in ["Ada", "ada", "jam", "access-token", "a-refresh", "schema", "enrolled"] {
@@ -203,6 +224,7 @@ fn all_requests() -> Vec<Request> {
     all.extend(["exchange-code", "refresh-token", "revoke-token"].map(|o| build(o, "o.public")));
     all.push(create("create-post.ok-text"));
     all.push(request::posts(&secret("t"), &secret(ACCOUNT), now(), Some("a page")));
+    all.push(request::replies(&secret("t"), POST, "1", Some("9"), Some("a page")));
     all
 }
 
@@ -228,7 +250,7 @@ fn what_a_post_does_not_have_is_not_said() {
 }
 
 #[test]
-fn n39_n42_the_list_of_what_can_be_asked_ends_with_posting() {
+fn n39_n42_the_list_of_what_can_be_asked_ends_with_posting_and_what_is_answered_to_it() {
     let mut asked = BTreeSet::new();
     for request in all_requests() {
         let To::Path(pieces) = &request.to else { panic!("another host: {request:?}") };
@@ -240,6 +262,7 @@ fn n39_n42_the_list_of_what_can_be_asked_ends_with_posting() {
     }
     let all = [
         "GET /2/media/upload",
+        "GET /2/tweets/search/recent",
         "GET /2/users/:id/tweets",
         "GET /2/users/me",
         "POST /2/media/metadata",
@@ -1023,4 +1046,104 @@ async fn n38_used_up_credits_are_said_with_their_remedy() {
     let (_, outcome) = house.attempt(claimed(&house.platform, house.wordy("Bread")).await).await;
     assert!(matches!(&outcome, Outcome::Refused { why } if why.contains("credits")), "{outcome:?}");
     assert!(network.posts().is_empty());
+}
+
+const REPLIES: &str = "GET /2/tweets/search/recent";
+
+impl House {
+    async fn hear(&self, since: Option<&str>) -> Heard {
+        self.x.hear(&self.at(), Some(&self.access), POST, since).await.unwrap()
+    }
+}
+
+fn replies(ids: &[u64], next: Option<&str>) -> Answer {
+    let data: Vec<Value> = ids
+        .iter()
+        .map(|id| json!({ "id": id.to_string(), "text": "said", "created_at": "2026-11-21T08:00:00Z" }))
+        .collect();
+    let mut meta = json!({ "result_count": ids.len() });
+    if let Some(next) = next {
+        meta["next_token"] = next.into();
+    }
+    let mut body = json!({ "meta": meta });
+    if !ids.is_empty() {
+        body["data"] = data.into();
+    }
+    answer(200, HeaderMap::new(), Bytes::from(body.to_string()))
+}
+
+#[tokio::test]
+async fn what_was_answered_is_heard_oldest_first_and_the_mark_is_the_newest() {
+    let (house, wire) = scripted().await;
+    wire.answers(REPLIES, "replies.ok");
+    let heard = house.hear(None).await;
+    let ids: Vec<&str> = heard.remarks.iter().map(|remark| remark.id.as_str()).collect();
+    assert_eq!(ids, ["1445880548472328500", "1445880548472328999"]);
+    assert_eq!(heard.remarks[1].text.reveal(), "@luna Bread & jam <3");
+    assert_eq!(heard.mark.as_deref(), Some("1445880548472328999"));
+    assert_eq!(heard.cost, prices::reads(2), "each that is read is paid");
+    wire.answers(REPLIES, "replies.none");
+    let heard = house.hear(heard.mark.as_deref()).await;
+    assert_eq!((heard.remarks.len(), heard.cost), (0, Cost::ZERO));
+    assert_eq!(heard.mark.as_deref(), Some("1445880548472328999"), "nothing moves it back");
+    wire.is_played();
+}
+
+#[tokio::test]
+async fn n34_what_reading_costs_is_in_the_ledger_and_under_the_cap() {
+    let (house, wire) = scripted().await;
+    wire.answers(REPLIES, "replies.ok");
+    house.hear(None).await;
+    let (now, scope) = (house.platform.now(), scope());
+    let month = Month::of(now);
+    let spent = egress::spending(&house.platform.table, &scope, month, now).await.unwrap();
+    assert!(format!("{spent:?}").contains("10000"), "two reads, 0.01 dollars: {spent:?}");
+}
+
+#[tokio::test]
+async fn more_than_is_read_at_once_is_read_on_without_a_gap() {
+    let (house, wire) = scripted().await;
+    wire.then(REPLIES, replies(&[1_445_880_548_472_328_990, 1_445_880_548_472_328_980], Some("b")));
+    wire.then(REPLIES, replies(&[1_445_880_548_472_328_970], Some("c")));
+    wire.then(REPLIES, replies(&[1_445_880_548_472_328_960], Some("d")));
+    let heard = house.hear(None).await;
+    assert_eq!(heard.remarks.len(), 4);
+    let mark = heard.mark.unwrap();
+    assert_eq!(mark, format!("{POST}-1445880548472328960-1445880548472328990"));
+    // The rest of what is missing, then on from the newest.
+    wire.then(REPLIES, replies(&[1_445_880_548_472_328_950], None));
+    let heard = house.hear(Some(&mark)).await;
+    assert_eq!(heard.mark.as_deref(), Some("1445880548472328990"));
+    wire.is_played();
+}
+
+#[tokio::test]
+async fn a_refused_token_asks_for_another_and_what_x_cannot_do_now_comes_later() {
+    let (house, wire) = scripted().await;
+    for (recording, kind) in [
+        ("replies.unauthorized", FailureKind::Conflict),
+        ("replies.throttled", FailureKind::Throttled),
+        ("replies.credits", FailureKind::Invalid),
+        ("replies.too-old", FailureKind::Invalid),
+        ("replies.error-in-success", FailureKind::Unavailable),
+    ] {
+        // What nobody can read is asked for again: reading may be repeated.
+        let tries = if kind == FailureKind::Unavailable { 3 } else { 1 };
+        for _ in 0..tries {
+            wire.answers(REPLIES, recording);
+        }
+        let heard = house.x.hear(&house.at(), Some(&house.access), POST, None).await;
+        assert_eq!(heard.unwrap_err().kind(), kind, "{recording}");
+    }
+    let heard = house.x.hear(&house.at(), None, POST, None).await;
+    assert_eq!(heard.unwrap_err().kind(), FailureKind::Conflict);
+}
+
+proptest! {
+    #[test]
+    fn a_mark_that_nobody_wrote_begins_at_the_post(written in ".{0,40}") {
+        let mark = super::listen::Mark::parse(Some(&written), POST);
+        let again = super::listen::Mark::parse(Some(&mark.written()), POST);
+        prop_assert_eq!(mark, again);
+    }
 }
