@@ -4,6 +4,7 @@
 
 mod architecture;
 mod command_line;
+mod from_click_to_customer;
 mod journeys;
 mod kill;
 mod networks;

@@ -121,14 +121,7 @@ fn every_measure_has_an_alarm_and_every_alarm_of_ours_a_measure_and_a_hearer() {
             heard.insert(alarm["MetricName"].as_str().unwrap().to_owned());
         }
     }
-    let measures = [
-        Measure::FailedMessages,
-        Measure::MessageAge,
-        Measure::DeadLetters,
-        Measure::StalledQueues,
-        Measure::CorrectedTallies,
-    ];
-    assert_eq!(heard, measures.map(|measure| format!("{measure:?}")).into());
+    assert_eq!(heard, Measure::ALL.map(|measure| format!("{measure:?}")).into());
 }
 
 /// What an access log may hold. The Engine stores no address and no user agent (N10).

@@ -41,11 +41,8 @@ const JOINED: &[(&str, &str, &str)] = &[("engine-api", "in", "media that came in
 const HOUSE_SECRETS: &[(&str, &str, &str)] = &[
     ("click-track", "visitor-salt-*", "the salt of the day, which it may be the first to need"),
     ("retention-sweep", "visitor-salt-*", "salts of days that are over, which it destroys"),
-    (
-        "inquire",
-        "inquiry-salts*",
-        "the salts of today and yesterday, which it may be the first to need",
-    ),
+    ("retention-sweep", "inquiry-salt-*", "salts of days that are over, which it destroys"),
+    ("inquire", "inquiry-salt-*", "today's and yesterday's, which it may be the first to need"),
 ];
 
 /// Actions that IAM binds to no resource, so that `*` is the only form there is.
@@ -167,11 +164,17 @@ fn taken(function: &FunctionPlan) -> BTreeSet<Taken> {
 fn needed(function: &FunctionPlan) -> BTreeSet<Right> {
     let right = |action: &str, resource: String| (action.to_owned(), resource);
     let mut rights: BTreeSet<Right> = taken(function).iter().flat_map(rights_of).collect();
-    if let Some((_, word, _)) = HOUSE_SECRETS.iter().find(|(name, ..)| *name == function.name) {
-        let of_house = |(action, resource): Right| {
-            (action, resource.replace("/engine/ten_*", &format!("/engine/house/{word}")))
-        };
-        rights = rights.into_iter().map(of_house).collect();
+    let words: Vec<_> = HOUSE_SECRETS.iter().filter(|(name, ..)| *name == function.name).collect();
+    if !words.is_empty() {
+        let (tenants, others): (BTreeSet<_>, _) =
+            rights.into_iter().partition(|(_, resource)| resource.contains("/engine/ten_*"));
+        rights = others;
+        rights.extend(words.iter().flat_map(|(_, word, _)| {
+            let of_house = format!("/engine/house/{word}");
+            tenants.iter().map(move |(action, resource)| {
+                (action.clone(), resource.replace("/engine/ten_*", &of_house))
+            })
+        }));
     }
     for action in ["logs:CreateLogStream", "logs:PutLogEvents"] {
         rights.insert(right(action, "FunctionLogs.Arn".to_owned()));

@@ -53,16 +53,28 @@ pub(crate) struct Recorded {
 
 /// How many clicks were answered and not handed on. Clones count together.
 #[derive(Clone, Default)]
-pub struct Losses(Arc<AtomicU64>);
+pub struct Losses(Arc<Lost>);
+
+#[derive(Default)]
+struct Lost {
+    all: AtomicU64,
+    untold: AtomicU64,
+}
 
 impl Losses {
     /// Since the process began.
     pub fn count(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.0.all.load(Ordering::Relaxed)
+    }
+
+    /// Those that nobody was told of; whoever asks is told.
+    pub(crate) fn untold(&self) -> u64 {
+        self.0.untold.swap(0, Ordering::Relaxed)
     }
 
     fn add(&self, clicks: u64, why: &'static str) {
-        let before = self.0.fetch_add(clicks, Ordering::Relaxed);
+        self.0.untold.fetch_add(clicks, Ordering::Relaxed);
+        let before = self.0.all.fetch_add(clicks, Ordering::Relaxed);
         // The first, then each time that there are twice as many: a flood does not become a flood of lines.
         let after = before.saturating_add(clicks);
         if before == 0 || after.ilog2() > before.ilog2() {

@@ -8,10 +8,11 @@ use axum::extract::{FromRequestParts, RawPathParams, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use nexus_engine::clicks::visitor::{Salt, day_of};
+use nexus_engine::clicks::visitor::Salt;
 use nexus_engine::clicks::{Agent, Click, ClickId, Place, Referrer, bots};
+use nexus_engine::day_salts::day_of;
 use nexus_engine::links::{Country, Found, LinkCode, Spoken, Visit, parse_address};
-use nexus_handler::outcome;
+use nexus_handler::{Invocation, Measure, Measures, outcome};
 use nexus_kernel::{ClientIp, Failure, Timestamp};
 
 use crate::Deps;
@@ -26,6 +27,7 @@ pub(crate) struct Asked {
     address: Option<ClientIp>,
     head: bool,
     headers: HeaderMap,
+    measures: Option<Arc<Measures>>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Asked {
@@ -41,6 +43,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
             address: parts.extensions.get::<ClientIp>().copied(),
             head: parts.method == Method::HEAD,
             headers: std::mem::take(&mut parts.headers),
+            measures: parts.extensions.get::<Invocation>().map(|at| Arc::clone(&at.measures)),
         })
     }
 }
@@ -99,6 +102,13 @@ pub(crate) async fn follow(State(deps): State<Arc<Deps>>, asked: Asked) -> Respo
         no_accept,
     };
     deps.recorder.record(Recorded { scope: found.scope, click }).await;
+    if let Some(measures) = asked.measures {
+        // Of earlier clicks too: what was lost behind an answer is told with the next.
+        match deps.losses().untold() {
+            0 => {}
+            lost => measures.note(Measure::LostClicks, lost),
+        }
+    }
     answer
 }
 

@@ -5,8 +5,8 @@
 //!
 //! **Never here:** deciding *how long* to keep a thing: that is `nexus_core::retention`.
 
+mod day_salts;
 mod receipt;
-mod visitor_salts;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +21,7 @@ use nexus_core::{
 };
 use nexus_engine::EnginePlatform;
 use nexus_engine::blob_names::{BlobName, blob_name_key};
+use nexus_engine::day_salts::Use;
 use nexus_engine::media::Media;
 use nexus_engine::platform::{Access, Area};
 use nexus_engine::removal::{self, Removal};
@@ -103,7 +104,9 @@ impl RetentionSweep {
         receipt: &mut Receipt,
     ) -> Result<(), Failure> {
         // First: they are few, and what they promise ends with the day.
-        self.visitor_salts(sweep, at, receipt).await?;
+        for of in Use::ALL {
+            self.day_salts(of, sweep, at, receipt).await?;
+        }
         self.rows(sweep, at, receipt).await?;
         for area in Area::ALL {
             self.unnamed_blobs(sweep, area, at, receipt).await?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, ToSpan};
 use nexus_contract::{Fault, Faults, Flaky, StaleIndex};
 use nexus_core::blobs::{Joined, UploadRules};
 use nexus_core::directory::OutsideKind;
@@ -15,7 +15,7 @@ use nexus_core::retention::{ABANDONED_AFTER, RECEIPT_AGE, UNNAMED_BLOB_AGE};
 use nexus_core::vault::{Freshness, Vault};
 use nexus_core::{BlobKey, Blobs, Directory, Op, Product, RecordKind, Scope, Table, records};
 use nexus_engine::account::Settings;
-use nexus_engine::clicks::visitor;
+use nexus_engine::day_salts::{DaySalts, Use, day_of};
 use nexus_engine::desk::Desk;
 use nexus_engine::media::{BegunUpload, MediaClass, MediaState};
 use nexus_engine::{EnginePlatform, Media, blob_names, cache, removal};
@@ -494,30 +494,34 @@ async fn n52_what_is_kept_of_clicks_is_never_swept_and_what_expires_around_it_is
 }
 
 /// A salt of the day that many hours from now.
-async fn salted(platform: &MemoryPlatform, hours_on: i64) -> nexus_core::SecretName {
-    let at = platform.now().saturating_add(hours(hours_on)).unwrap();
-    visitor::Salts::new(Arc::new(platform.vault.clone()), platform.ambient()).of(at).await.unwrap();
-    visitor::salt_name(visitor::day_of(at)).unwrap()
+async fn salted(of: Use, platform: &MemoryPlatform, hours_on: i64) -> nexus_core::SecretName {
+    let day = day_of(platform.now().saturating_add(hours(hours_on)).unwrap());
+    let salts = DaySalts::new(of, Arc::new(platform.vault.clone()), platform.ambient());
+    salts.read_or_make(day).await.unwrap();
+    of.name(day).unwrap()
 }
 
 #[tokio::test]
-async fn n10_a_days_salt_is_destroyed_once_the_day_is_over_and_not_before() {
-    let house = House::new();
-    let name = salted(&house.platform, 0).await;
-    let stands = async || {
-        let held = house.platform.vault.read(&name, Freshness::Fresh).await.unwrap();
-        held.map(|held| held.generation)
-    };
-    let made = stands().await;
-    assert!(made.is_some());
-    let midnight = visitor::day_of(house.platform.now()).tomorrow().unwrap();
-    let midnight = midnight.to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp();
-    house.platform.advance(midnight.duration_since(house.platform.now()) - MILLI);
-    assert_eq!((house.run().await.salts.removed, stands().await), (0, made), "its day is not over");
-    house.platform.advance(MILLI);
-    let receipt = house.run().await;
-    assert_eq!((receipt.salts.found, receipt.salts.removed, stands().await), (1, 1, None));
-    assert_eq!(house.run().await.salts.found, 0, "the second run finds nothing");
+async fn n10_a_days_salt_is_destroyed_once_it_serves_no_more_and_not_before() {
+    // A form that was opened before midnight may be sent after it.
+    for (of, midnights) in [(Use::Visitors, 1), (Use::Inquiries, 2)] {
+        let house = House::new();
+        let name = salted(of, &house.platform, 0).await;
+        let stands = async || {
+            let held = house.platform.vault.read(&name, Freshness::Fresh).await.unwrap();
+            held.map(|held| held.generation)
+        };
+        let made = stands().await;
+        assert!(made.is_some());
+        let over = day_of(house.platform.now()).checked_add(midnights.days()).unwrap();
+        let over = over.to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp();
+        house.platform.advance(over.duration_since(house.platform.now()) - MILLI);
+        assert_eq!((house.run().await.salts.removed, stands().await), (0, made), "{of:?} serves");
+        house.platform.advance(MILLI);
+        let receipt = house.run().await;
+        assert_eq!((receipt.salts.found, receipt.salts.removed, stands().await), (1, 1, None));
+        assert_eq!(house.run().await.salts.found, 0, "the second run finds nothing");
+    }
 }
 
 #[tokio::test]
@@ -525,7 +529,7 @@ async fn n10_a_sweep_that_did_not_run_for_days_leaves_the_present_salt_alone() {
     let house = House::new();
     let mut names = Vec::new();
     for day in 0..=2 {
-        names.push(salted(&house.platform, 24 * day).await);
+        names.push(salted(Use::Visitors, &house.platform, 24 * day).await);
     }
     house.platform.advance(hours(48));
     assert_eq!(house.run().await.salts.removed, 2);
@@ -541,8 +545,8 @@ async fn a_vault_that_fails_is_told_and_the_next_run_goes_on() {
     let platform = MemoryPlatform::new();
     let vault = Arc::new(platform.vault.clone()) as Arc<dyn Vault>;
     let faults = Faults::script([Fault::Before, Fault::After]);
-    let name = salted(&platform, 0).await;
-    platform.advance(hours(24));
+    let name = salted(Use::Inquiries, &platform, 0).await;
+    platform.advance(hours(48));
     let house = House::on(platform.with_vault(Arc::new(Flaky::new(vault, faults))));
     let receipt = house.run().await;
     assert_eq!(
@@ -557,7 +561,7 @@ async fn a_vault_that_fails_is_told_and_the_next_run_goes_on() {
 #[tokio::test]
 async fn n10_a_salt_that_is_older_than_the_days_looked_back_is_found_by_its_row() {
     let house = House::new();
-    let name = salted(&house.platform, 0).await;
+    let name = salted(Use::Visitors, &house.platform, 0).await;
     // As adapters keep it that have rows.
     let row = nexus_core::Item {
         key: name.key(),

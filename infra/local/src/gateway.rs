@@ -17,6 +17,7 @@ use nexus_kernel::{Ambient, ClientIp};
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer, ExposeHeaders};
 
 use crate::issuer::Issuer;
+use crate::live_stream;
 use crate::running::{CallError, MAX_PAYLOAD, Running};
 use crate::template::plan::{Api, Auth, Authorizer, Cors};
 
@@ -70,6 +71,7 @@ pub fn router(
     }
     let missing = || async { message(StatusCode::NOT_FOUND, "Not Found") };
     let router = router.fallback(missing).method_not_allowed_fallback(missing);
+    let router = live_stream::before(router);
     Ok(match &api.cors {
         Some(cors) => router.layer(cors_layer(cors)),
         None => router,

@@ -15,6 +15,7 @@ pub mod host;
 pub mod invoke;
 pub mod issuer;
 pub mod keys;
+pub mod live_stream;
 mod mail;
 pub mod metrics;
 mod platform;

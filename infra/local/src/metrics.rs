@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use nexus_core::queues::Depth;
+use nexus_handler::{Measure, Measures};
 use nexus_kernel::Timestamp;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, text};
 use prometheus_client::metrics::counter::Counter;
@@ -29,6 +30,11 @@ struct Call {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Found {
+    measure: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Queue {
     queue: String,
     state: &'static str,
@@ -43,6 +49,7 @@ struct QueueAge {
 #[derive(Clone)]
 pub struct Metrics {
     calls: Family<Call, Counter>,
+    found: Family<Found, Counter>,
     messages: Family<Queue, Gauge>,
     oldest: Family<QueueAge, Gauge<f64, AtomicU64>>,
     registry: Arc<Registry>,
@@ -53,11 +60,13 @@ impl Default for Metrics {
         let mut registry = Registry::with_prefix("nexus");
         let calls = Family::default();
         registry.register("calls", "Calls of functions by how they ended", calls.clone());
+        let found = Family::default();
+        registry.register("found", "What calls found that somebody should watch", found.clone());
         let messages = Family::default();
         registry.register("queue_messages", "Messages in queues by state", messages.clone());
         let oldest = Family::default();
         registry.register("queue_oldest_seconds", "Age of the oldest message", oldest.clone());
-        Self { calls, messages, oldest, registry: Arc::new(registry) }
+        Self { calls, found, messages, oldest, registry: Arc::new(registry) }
     }
 }
 
@@ -65,6 +74,17 @@ impl Metrics {
     /// A function was called.
     pub fn called(&self, function: &str, result: Result) {
         self.calls.get_or_create(&Call { function: function.to_owned(), result }).inc();
+    }
+
+    /// What a call found, as far as it adds up: of the rest the queues themselves tell.
+    pub fn found(&self, measures: &Measures) {
+        for measure in Measure::ALL.into_iter().filter(|measure| measure.adds_up()) {
+            if let Some(count) = measures.get(measure) {
+                self.found
+                    .get_or_create_owned(&Found { measure: format!("{measure:?}") })
+                    .inc_by(count);
+            }
+        }
     }
 
     /// A queue is so full.

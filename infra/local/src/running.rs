@@ -8,7 +8,7 @@ use axum::Extension;
 use axum::body::Body;
 use axum::http::{Request, Response};
 use futures::FutureExt;
-use nexus_handler::{Entry, Invocation};
+use nexus_handler::{Entry, Invocation, Measures};
 use nexus_kernel::{Ambient, Failure};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
@@ -75,6 +75,7 @@ impl Running {
             return Err(CallError::TooLarge("event"));
         }
         let at = self.invocation(trace);
+        let measures = Arc::clone(&at.measures);
         let work = async {
             match &self.entry {
                 Entry::Event(function) => function.call(event, at).await,
@@ -90,7 +91,7 @@ impl Running {
             0..=MAX_PAYLOAD => Ok(reply),
             _ => Err(CallError::TooLarge("reply")),
         });
-        self.count(reply.as_ref().err());
+        self.count(reply.as_ref().err(), &measures);
         if let Err(error) = &reply {
             match error {
                 CallError::Failed(failure) => nexus_handler::outcome::log("host", failure),
@@ -111,9 +112,11 @@ impl Running {
                 self.name
             ))));
         };
-        request.extensions_mut().insert(self.invocation(None));
+        let at = self.invocation(None);
+        let measures = Arc::clone(&at.measures);
+        request.extensions_mut().insert(at);
         let answer = self.bounded(router.clone().oneshot(request)).await;
-        self.count(answer.as_ref().err());
+        self.count(answer.as_ref().err(), &measures);
         answer.map(|answer| match answer {
             Ok(response) => response,
             Err(never) => match never {},
@@ -139,12 +142,13 @@ impl Running {
         }
     }
 
-    fn count(&self, error: Option<&CallError>) {
+    fn count(&self, error: Option<&CallError>, measures: &Measures) {
         let result = match error {
             None => Counted::Ok,
             Some(CallError::TimedOut(..)) => Counted::TimedOut,
             Some(_) => Counted::Failed,
         };
         self.metrics.called(&self.name, result);
+        self.metrics.found(measures);
     }
 }

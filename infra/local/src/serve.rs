@@ -5,6 +5,7 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use jiff::SignedDuration;
 use nexus_kernel::Timestamp;
 use tokio::net::TcpListener;
@@ -117,8 +118,11 @@ impl Host {
         let mut server = |listener: TcpListener, router: axum::Router| {
             let stop = stop.clone();
             servers.spawn(async move {
-                // With whose connection it is: the gateway tells functions the client's address.
-                let router = router.into_make_service_with_connect_info::<SocketAddr>();
+                // Streams have to know when to end. With whose connection it is: the gateway tells functions the
+                // client's address.
+                let router = router
+                    .layer(Extension(stop.clone()))
+                    .into_make_service_with_connect_info::<SocketAddr>();
                 axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
             });
         };

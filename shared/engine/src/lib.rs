@@ -16,6 +16,7 @@ pub mod clicks;
 pub mod comments;
 pub mod connections;
 pub mod copy;
+pub mod day_salts;
 pub mod desk;
 pub mod draft;
 pub mod duplicating;

@@ -18,6 +18,28 @@ pub enum Measure {
     StalledQueues,
     /// Counters that did not agree with the rows they count, and were corrected.
     CorrectedTallies,
+    /// Clicks that were answered and are recorded nowhere, since it was told last.
+    LostClicks,
+}
+
+impl Measure {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::FailedMessages,
+        Self::MessageAge,
+        Self::DeadLetters,
+        Self::StalledQueues,
+        Self::CorrectedTallies,
+        Self::LostClicks,
+    ];
+
+    /// Whether what several calls note can be added up; else only the latest says something.
+    pub const fn adds_up(self) -> bool {
+        match self {
+            Self::FailedMessages | Self::CorrectedTallies | Self::LostClicks => true,
+            Self::MessageAge | Self::DeadLetters | Self::StalledQueues => false,
+        }
+    }
 }
 
 /// The measures of one call.

@@ -2,14 +2,16 @@
 
 use axum::Router;
 use axum::extract::Request;
-use axum::middleware::map_request;
+use axum::middleware::{Next, from_fn, map_request};
 use http_body_util::Full;
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, Context, LambdaEvent, Response, service_fn};
+use nexus_handler::Invocation;
 use nexus_kernel::Failure;
 use serde_json::value::RawValue;
 use tower::ServiceExt;
 
+use crate::metrics::Metrics;
 use crate::{claims, clients, start};
 
 /// The router with what functions look for in each request's extensions: the claims of API Gateway's authorizer,
@@ -22,6 +24,20 @@ pub(crate) fn entrance(router: Router) -> Router {
             request.extensions_mut().insert(at);
         }
         request
+    }))
+}
+
+/// The router, whose calls tell what they found.
+pub(crate) fn told(function: &'static str, router: Router, metrics: Metrics) -> Router {
+    router.layer(from_fn(move |request: Request, next: Next| {
+        let (at, metrics) = (request.extensions().get::<Invocation>().cloned(), metrics.clone());
+        async move {
+            let response = next.run(request).await;
+            if let Some(at) = at {
+                metrics.tell(function, &at);
+            }
+            response
+        }
     }))
 }
 

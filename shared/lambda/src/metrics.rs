@@ -27,9 +27,11 @@ struct Found {
     dead_letters: Option<u64>,
     stalled_queues: Option<u64>,
     corrected_tallies: Option<u64>,
+    lost_clicks: Option<u64>,
 }
 
-/// Where metrics go.
+/// Where metrics go. Clones write to the same.
+#[derive(Clone)]
 pub(crate) struct Metrics(BoxEntrySink);
 
 impl Metrics {
@@ -54,6 +56,7 @@ impl Metrics {
             dead_letters: found(Measure::DeadLetters),
             stalled_queues: found(Measure::StalledQueues),
             corrected_tallies: found(Measure::CorrectedTallies),
+            lost_clicks: found(Measure::LostClicks),
         };
         drop(found.append_on_drop(self.0.clone()));
     }

@@ -42,6 +42,7 @@ where
     run(async |env: Env| {
         let platform = platform(&env).await?;
         let router = F::router(F::wire(&platform, &env)?);
+        let router = crate::http::told(F::NAME, router, Metrics::to(std::io::stdout()));
         lambda_http::run(crate::http::entrance(router)).await
     })
 }

@@ -11,11 +11,11 @@ use maxminddb::Reader;
 use maxminddb_writer::Database;
 use maxminddb_writer::metadata::IpVersion;
 use maxminddb_writer::paths::IpAddrWithMask;
-use nexus_core::directory::OutsideKind;
-use nexus_core::{Directory, Key, Op, Record, RecordKind, Scope, Table, records};
+use nexus_core::{Scope, Table};
 use nexus_engine::clicks::{Agent, Click, ClickId, Place, Referrer, Spot, Visitor};
+use nexus_engine::links::{Link, LinkCode};
 use nexus_kernel::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::Outcome;
 
@@ -180,27 +180,6 @@ pub(crate) fn for_the_peer(addresses: &[IpAddr]) -> Vec<u8> {
     all
 }
 
-/// A link as it stands in the table.
-#[derive(Serialize, Deserialize)]
-struct LinkRow {
-    code: String,
-    targets: Vec<TargetRow>,
-    created: Timestamp,
-}
-
-#[derive(Serialize, Deserialize)]
-struct TargetRow {
-    address: String,
-}
-
-impl Record for LinkRow {
-    const KIND: RecordKind = RecordKind::Link;
-
-    fn key(&self, scope: &Scope) -> Key {
-        scope.key("link", &*self.code)
-    }
-}
-
 /// The code of that number: of letters that codes are made of.
 pub(crate) fn code(number: u32) -> String {
     const LETTERS: &[u8; 10] = b"BCDFGHJKMN";
@@ -211,14 +190,10 @@ pub(crate) fn code(number: u32) -> String {
 
 /// Writes the links.
 pub(crate) async fn write_links(table: &dyn Table, scope: &Scope, now: Timestamp) -> Outcome<()> {
-    let directory = Directory::of(scope.product());
     for number in 0..LINKS {
-        let code = code(number);
-        let address = format!("https://shop.example.com/goods/{number}");
-        let row =
-            LinkRow { code: code.clone(), targets: vec![TargetRow { address }], created: now };
-        let claim: Op = directory.claim(scope, OutsideKind::Link, &code, &code);
-        table.commit(vec![records::create(scope, &row), claim], None).await?;
+        let code = LinkCode::parse(&code(number)).ok_or("a code of letters")?;
+        let link = Link::to(code, format!("https://shop.example.com/goods/{number}"), now);
+        table.commit(link.ops(scope).into(), None).await?;
     }
     Ok(())
 }

@@ -145,9 +145,11 @@ fn odd(panics: bool, permits: usize, ack: &str) -> (World, Arc<Odd>) {
 async fn a_queue_that_panics_costs_its_group_alone() {
     let (world, _) = odd(true, 1, "commit");
     world.make(&world.link("spring")).await;
-    assert_eq!(world.follow("/c/spring").await.status, 302);
+    let answer = world.follow("/c/spring").await;
+    assert_eq!((answer.status, answer.lost), (302, Some(1)), "an alarm hears of it");
     assert_eq!((world.clicks().len(), world.losses.count()), (0, 1));
-    assert_eq!(world.follow("/c/spring").await.status, 302);
+    let answer = world.follow("/c/spring").await;
+    assert_eq!((answer.status, answer.lost), (302, None), "told once");
     assert_eq!((world.clicks().len(), world.losses.count()), (1, 1));
 }
 
@@ -176,10 +178,13 @@ async fn what_no_room_is_left_for_is_answered_and_counted_as_lost() {
     world.follow("/c/spring").await;
     tokio::time::advance(WINDOW).await;
     settle().await;
+    let mut told = 0;
     for _ in 0..QUEUED + 7 {
-        assert_eq!(world.follow("/c/spring").await.status, 302);
+        let answer = world.follow("/c/spring").await;
+        assert_eq!(answer.status, 302);
+        told += answer.lost.unwrap_or_default();
     }
-    assert_eq!(world.losses.count(), 7);
+    assert_eq!((world.losses.count(), told), (7, 7));
     queue.open.add_permits(1);
     tokio::time::advance(WINDOW).await;
     for _ in 0..20 {

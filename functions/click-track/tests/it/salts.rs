@@ -6,7 +6,8 @@ use jiff::SignedDuration;
 use nexus_contract::{Fault, Faults, Flaky};
 use nexus_core::vault::{Freshness, Vault};
 use nexus_engine::EnginePlatform;
-use nexus_engine::clicks::visitor::{Salt, Salts, day_of, salt_name};
+use nexus_engine::clicks::visitor::{Salt, Salts};
+use nexus_engine::day_salts::{Use, day_of};
 use nexus_kernel::{Ambient, ClientIp};
 use nexus_testkit::MemoryPlatform;
 
@@ -47,7 +48,8 @@ async fn two_processes_that_begin_at_once_have_one_salt() {
     // A mapped address is the one that it maps.
     let mapped = Some(ClientIp::new("::ffff:192.0.2.44".parse().unwrap()));
     assert_eq!(one.visitor(&scope(), mapped, "agent"), visitor(&one));
-    let held = vault.read(&salt_name(day_of(now)).unwrap(), Freshness::Fresh).await.unwrap();
+    let held =
+        vault.read(&Use::Visitors.name(day_of(now)).unwrap(), Freshness::Fresh).await.unwrap();
     assert_eq!(held.map(|held| held.value.reveal().len()), Some(64), "32 bytes");
     assert!(!format!("{one:?}").contains("Hmac"), "a salt cannot be printed: {one:?}");
 }
@@ -90,7 +92,7 @@ async fn a_vault_that_does_not_answer_fails_no_click() {
     }
     let clicks = world.clicks();
     assert_eq!(clicks[0].1.visitor, clicks[1].1.visitor, "told apart by this process alone");
-    let name = salt_name(day_of(world.platform.now())).unwrap();
+    let name = Use::Visitors.name(day_of(world.platform.now())).unwrap();
     let kept = world.platform.vault.read(&name, Freshness::Fresh).await.unwrap();
     assert!(kept.is_none());
 }

@@ -12,7 +12,7 @@ use nexus_engine::clicks::{Click, Locator, Place, Spot};
 use nexus_engine::hops::Clicks;
 use nexus_engine::links::{Link, LinkCode};
 use nexus_engine::{EnginePlatform, Hop};
-use nexus_handler::{Env, HttpFunction, Wire};
+use nexus_handler::{Env, HttpFunction, Measure, Wire};
 use nexus_kernel::ClientIp;
 use nexus_testkit::{MemoryPlatform, people};
 use tower::ServiceExt;
@@ -32,6 +32,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: String,
+    /// How many lost clicks the call told of.
+    pub(crate) lost: Option<u64>,
 }
 
 impl Answer {
@@ -137,7 +139,10 @@ impl World {
     }
 
     /// Sends it. What holds for every answer is looked at here.
-    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+    pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
+        let at = self.platform.invocation();
+        let measures = Arc::clone(&at.measures);
+        request.extensions_mut().insert(at);
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = String::from_utf8(to_bytes(body, usize::MAX).await.unwrap().to_vec()).unwrap();
@@ -145,7 +150,8 @@ impl World {
         assert_eq!(parts.headers["cache-control"], "private, no-store");
         assert_eq!(parts.headers["referrer-policy"], "no-referrer");
         assert_eq!(parts.headers.contains_key("location"), parts.status == 302);
-        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+        let lost = measures.get(Measure::LostClicks);
+        Answer { status: parts.status.as_u16(), headers: parts.headers, body, lost }
     }
 
     /// What was handed on to be counted: whose, and which.

@@ -7,12 +7,13 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures::FutureExt as _;
+use nexus_core::Vault as _;
 use nexus_core::table::{
     CommitError, CommitToken, Item, Key, Op, Page, Query, Slice, StoreError, Table,
 };
-use nexus_core::vault::{Freshness, SecretName};
-use nexus_core::{Product, Vault as _};
+use nexus_core::vault::Freshness;
 use nexus_engine::Hop;
+use nexus_engine::day_salts::{Use, day_of};
 use nexus_testkit::MemoryPlatform;
 
 use crate::house::{House, filled};
@@ -145,7 +146,7 @@ async fn n12_no_address_is_kept_with_an_inquiry_whatever_goes_wrong() {
     everything.extend(house.platform.rows().await.iter().map(|row| format!("{row:?}")));
     everything.extend(house.platform.waiting(Hop::Sentiment).into_iter().map(|m| m.body));
     everything.extend(house.platform.blob_keys().await.iter().map(|key| key.as_str().to_owned()));
-    let name = SecretName::of_house(Product::Engine, "inquiry-salts").unwrap();
+    let name = Use::Inquiries.name(day_of(house.platform.now())).unwrap();
     let held = house.platform.vault.read(&name, Freshness::Fresh).await.unwrap().unwrap();
     everything.push(held.value.reveal().clone());
     let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();

@@ -67,7 +67,7 @@ pub const PROPERTIES: &[(&str, &[&str], &str)] = &[
     (super::apis::KIND, &["AccessLogSettings"], "the host logs and counts requests itself"),
     (
         super::apis::KIND,
-        &["DefaultRouteSettings"],
+        &["DefaultRouteSettings", "RouteSettings"],
         "throttling guards a bill and an account's concurrency",
     ),
     (super::apis::KIND, &["Description", "Name", "Tags"], "for readers"),

@@ -1,9 +1,8 @@
 //! Tells the clicks of one visitor of a day from those of others, and nobody's of one day from anybody's of the next.
 //!
-//! A visitor is the first 8 bytes of an HMAC-SHA-256 over tenant, address and program, keyed with the day's salt: 32
-//! random bytes in the vault, made by whoever needs them first. When its UTC day is over the salt is destroyed
-//! ([`is_over`]; `retention-sweep` does it), and with it every way from a visitor back to an address, or to
-//! the same visitor of another day.
+//! A visitor is the first 8 bytes of an HMAC-SHA-256 over tenant, address and program, keyed with the day's salt
+//! ([`Use::Visitors`]). When its UTC day is over the salt is destroyed, and with it every way from a visitor back to an
+//! address, or to the same visitor of another day.
 //!
 //! **Never here:** an address beyond one call, a salt outside the vault and this process's memory.
 
@@ -11,39 +10,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
-use nexus_core::vault::{Freshness, SecretName, Vault, VaultError};
-use nexus_core::{Product, Scope};
-use nexus_kernel::{Ambient, ClientIp, Failure, Secret, Timestamp};
+use nexus_core::Scope;
+use nexus_core::vault::Vault;
+use nexus_kernel::{Ambient, ClientIp, Failure, Timestamp};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::click::Visitor;
-
-/// What the names of salts begin with; the day follows.
-pub const SALT_PREFIX: &str = "visitor-salt-";
-/// How many days back a sweep forgets by name, whatever the vault tells of itself.
-pub const DAYS_BACK: i64 = 3;
-const SALT_BYTES: usize = 32;
-
-/// The UTC day of a moment.
-pub fn day_of(at: Timestamp) -> Date {
-    at.to_zoned(TimeZone::UTC).date()
-}
-
-/// Under which name a day's salt stands.
-///
-/// # Errors
-/// Never for a day of this era: ours to repair.
-pub fn salt_name(day: Date) -> Result<SecretName, Failure> {
-    Ok(SecretName::of_house(Product::Engine, format!("{SALT_PREFIX}{day}"))?)
-}
-
-/// The day whose salt stands under this word of the vault, where it is one and the day is over.
-pub fn is_over(word: &str, now: Timestamp) -> Option<Date> {
-    let day: Date = word.strip_prefix(SALT_PREFIX)?.parse().ok()?;
-    (day < day_of(now)).then_some(day)
-}
+use crate::day_salts::{DaySalt, DaySalts, Use, day_of};
 
 /// The present day's salt, ready for use.
 #[derive(Clone)]
@@ -53,10 +27,10 @@ pub struct Salt {
 }
 
 impl Salt {
-    fn new(day: Date, bytes: &[u8; SALT_BYTES]) -> Self {
+    fn new(day: Date, salt: &DaySalt) -> Self {
         // HMAC fills a short key up to a block of its hash with zeros (RFC 2104).
         let mut block = Zeroizing::new([0; 64]);
-        block.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+        block.iter_mut().zip(salt.reveal().iter()).for_each(|(to, from)| *to = *from);
         Self { day, keyed: Hmac::new(&(*block).into()) }
     }
 
@@ -90,15 +64,14 @@ impl std::fmt::Debug for Salt {
 
 /// The day's salt, kept in memory until its day ends.
 pub struct Salts {
-    vault: Arc<dyn Vault>,
-    ambient: Ambient,
+    salts: DaySalts,
     kept: Mutex<Option<Salt>>,
 }
 
 impl Salts {
     /// Salts from this vault.
     pub fn new(vault: Arc<dyn Vault>, ambient: Ambient) -> Self {
-        Self { vault, ambient, kept: Mutex::new(None) }
+        Self { salts: DaySalts::new(Use::Visitors, vault, ambient), kept: Mutex::new(None) }
     }
 
     /// The salt of this moment's day: from memory, from the vault, or made now. Of several who make one at once all
@@ -111,7 +84,7 @@ impl Salts {
         if let Some(kept) = self.kept(day) {
             return Ok(kept);
         }
-        let salt = self.read_or_make(day).await?;
+        let salt = Salt::new(day, &self.salts.read_or_make(day).await?);
         self.keep(&salt);
         Ok(salt)
     }
@@ -120,7 +93,7 @@ impl Salts {
     /// process's visitors apart, counts one who meets two processes twice, and leads to nobody either.
     pub fn of_this_process(&self, now: Timestamp) -> Salt {
         let day = day_of(now);
-        let drawn = self.drawn();
+        let drawn = self.salts.drawn();
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         match kept.as_ref().filter(|salt| salt.day == day) {
             // Another answer had to draw one too, or got the vault's.
@@ -142,38 +115,4 @@ impl Salts {
     fn keep(&self, salt: &Salt) {
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(salt.clone());
     }
-
-    fn drawn(&self) -> Zeroizing<[u8; SALT_BYTES]> {
-        let mut bytes = Zeroizing::new([0; SALT_BYTES]);
-        self.ambient.chance.fill(&mut *bytes);
-        bytes
-    }
-
-    async fn read_or_make(&self, day: Date) -> Result<Salt, Failure> {
-        let name = salt_name(day)?;
-        if let Some(held) = self.vault.read(&name, Freshness::Cached).await? {
-            return read(day, &held.value);
-        }
-        let bytes = self.drawn();
-        let value = Secret::new(hex::encode(*bytes));
-        match self.vault.rotate(&name, None, &value).await {
-            Ok(_) => Ok(Salt::new(day, &bytes)),
-            // Somebody was first, or it may have been this one: the vault tells.
-            Err(VaultError::Overtaken | VaultError::Unknown(_)) => {
-                match self.vault.read(&name, Freshness::Fresh).await? {
-                    Some(held) => read(day, &held.value),
-                    None => Err(Failure::unavailable("The day's salt cannot be read now.")),
-                }
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-}
-
-fn read(day: Date, value: &Secret<String>) -> Result<Salt, Failure> {
-    let mut bytes = Zeroizing::new([0; SALT_BYTES]);
-    // What cannot be read is not told: the error would quote it.
-    hex::decode_to_slice(value.reveal(), &mut *bytes)
-        .map_err(|_| Failure::bug("a visitor salt in the vault cannot be read"))?;
-    Ok(Salt::new(day, &bytes))
 }

@@ -27,5 +27,5 @@ pub use receiving::{Received, receive};
 pub use restriction::{
     Lifted, Restriction, RestrictionId, lift, restrict, restricted, restricted_among, restrictions,
 };
-pub use salts::{MAX_OPEN, MIN_OPEN, Salts, SourceMark, Waited, retire};
+pub use salts::{MAX_OPEN, MIN_OPEN, Salts, SourceMark, Waited};
 pub use traces::{FROM_ONE_SOURCE, ON_ONE_PAGE, PAGE_WINDOW, SOURCE_WINDOW};

@@ -1,37 +1,33 @@
 //! The day's salt: under it a source is a word that nobody can follow into the next day, and the moment at which a
 //! form was opened cannot be made up.
 //!
-//! The salts of today and yesterday are one secret of the house in the vault, so that every process knows the same and
-//! the rotation that begins a day destroys the salt of the day before yesterday: with it goes the only way from what a
-//! backup of the table may still hold to an address. Yesterday's serves forms that were opened before midnight.
+//! The salts of today and yesterday serve ([`Use::Inquiries`]); when one is destroyed, the only way goes from what a
+//! backup of the table may still hold to an address.
 //!
 //! **Never here:** keeping an address, or anything that was made of one.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::SignedDuration;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
-use nexus_core::Product;
-use nexus_core::vault::{Freshness, Generation, SecretName, Vault, VaultError};
-use nexus_kernel::{Ambient, ClientIp, Failure, Secret, Timestamp};
+use nexus_core::vault::Vault;
+use nexus_kernel::{Ambient, ClientIp, Failure, Timestamp};
 use sha2::Sha256;
+
+use crate::day_salts::{DaySalt, DaySalts, Use, day_of};
 
 /// The shortest time that somebody takes to fill in a form.
 pub const MIN_OPEN: SignedDuration = SignedDuration::from_secs(3);
 /// The longest time for which a form can be sent.
 pub const MAX_OPEN: SignedDuration = SignedDuration::from_hours(12);
 
-/// The secret's word in the vault.
-const WORD: &str = "inquiry-salts";
 /// How many bytes of a digest stand in a form.
 const STAMP_BYTES: usize = 16;
 /// How many bytes of a digest tell one source from another.
 const MARK_BYTES: usize = 12;
-/// How often a new day is begun, where others begin it too.
-const TRIES: u32 = 4;
 
 /// A source, told by a keyed digest: the same all day, and nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,23 +50,19 @@ pub enum Waited {
     TooLong,
 }
 
-type Salt = Secret<[u8; 32]>;
-
-/// The salts of two days, the newer first.
-#[derive(Clone)]
-struct Days(Vec<(Date, Salt)>);
-
 /// Whoever has the salts.
 pub struct Salts {
-    vault: Arc<dyn Vault>,
+    salts: DaySalts,
     ambient: Ambient,
-    known: Mutex<Option<Days>>,
+    /// Of a day of which nobody made one, that.
+    known: Mutex<BTreeMap<Date, Option<DaySalt>>>,
 }
 
 impl Salts {
     /// The salts of this vault.
     pub fn new(vault: Arc<dyn Vault>, ambient: Ambient) -> Self {
-        Self { vault, ambient, known: Mutex::new(None) }
+        let salts = DaySalts::new(Use::Inquiries, vault, ambient.clone());
+        Self { salts, ambient, known: Mutex::new(BTreeMap::new()) }
     }
 
     /// What a form of this page says that is opened now.
@@ -79,7 +71,7 @@ impl Salts {
     /// The vault does not answer.
     pub async fn stamp(&self, page: &str) -> Result<String, Failure> {
         let now = self.ambient.now();
-        let salt = self.of(day(now)).await?.ok_or_else(no_salt)?;
+        let salt = self.today(now).await?;
         let millis = now.as_millisecond();
         let mac = opened(&salt, page, millis)?.finalize().into_bytes();
         Ok(format!("{millis}.{}", hex::encode(mac.get(..STAMP_BYTES).unwrap_or_default())))
@@ -102,7 +94,7 @@ impl Salts {
         if !(-MIN_OPEN..=MAX_OPEN).contains(&open) {
             return Ok(Waited::TooLong);
         }
-        let Some(salt) = self.of(day(since)).await? else { return Ok(Waited::TooLong) };
+        let Some(salt) = self.of(day_of(since)).await? else { return Ok(Waited::TooLong) };
         if opened(&salt, page, millis)?.verify_truncated_left(&mac).is_err() {
             return Ok(Waited::TooLong);
         }
@@ -114,7 +106,7 @@ impl Salts {
     /// # Errors
     /// The vault does not answer.
     pub async fn source(&self, address: Option<ClientIp>) -> Result<SourceMark, Failure> {
-        let salt = self.of(day(self.ambient.now())).await?.ok_or_else(no_salt)?;
+        let salt = self.today(self.ambient.now()).await?;
         let mut mac = keyed(&salt)?;
         mac.update(b"source");
         match address.map(|address| address.reveal().to_canonical()) {
@@ -126,78 +118,50 @@ impl Salts {
         Ok(SourceMark(hex::encode(digest.get(..MARK_BYTES).unwrap_or_default())))
     }
 
-    /// The salt of a day; `None` of one that is over. The first who asks on a day makes it.
-    async fn of(&self, day: Date) -> Result<Option<Salt>, Failure> {
-        if let Some(found) = self.known().as_ref().and_then(|days| days.find(day)) {
-            return Ok(found);
+    /// The present day's salt. The first who asks makes it.
+    async fn today(&self, now: Timestamp) -> Result<DaySalt, Failure> {
+        let day = day_of(now);
+        if let Some(Some(salt)) = self.known(now).get(&day) {
+            return Ok(salt.clone());
         }
-        let mut how = Freshness::Cached;
-        for _ in 0..TRIES {
-            let (days, follows) = read(&*self.vault, how).await?;
-            if let Some(found) = days.find(day) {
-                *self.known() = Some(days);
-                return Ok(found);
-            }
-            let mut fresh = [0; 32];
-            self.ambient.chance.fill(&mut fresh);
-            let next = days.followed_by(day, Secret::new(fresh));
-            match self.vault.rotate(&name()?, follows, &next.written()).await {
-                Ok(_) => {
-                    let made = next.find(day).flatten();
-                    *self.known() = Some(next);
-                    return Ok(made);
-                }
-                // Somebody else began the day: theirs is the salt.
-                Err(VaultError::Overtaken) => how = Freshness::Fresh,
-                Err(error) => return Err(error.into()),
-            }
+        let salt = self.salts.read_or_make(day).await?;
+        self.known(now).insert(day, Some(salt.clone()));
+        Ok(salt)
+    }
+
+    /// The salt under which a form was opened; `None` where the day is over, or nobody opened one.
+    async fn of(&self, day: Date) -> Result<Option<DaySalt>, Failure> {
+        let now = self.ambient.now();
+        if day == day_of(now) {
+            return self.today(now).await.map(Some);
         }
-        Err(Failure::unavailable("The vault is busy now."))
+        if Use::Inquiries.is_over(day, now) {
+            return Ok(None);
+        }
+        if let Some(known) = self.known(now).get(&day) {
+            return Ok(known.clone());
+        }
+        let salt = self.salts.read(day).await?;
+        // A clock that is ahead may have begun tomorrow: that there is none yet is not kept.
+        if day < day_of(now) || salt.is_some() {
+            self.known(now).insert(day, salt.clone());
+        }
+        Ok(salt)
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, Option<Days>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What is known, without what is over.
+    fn known(&self, now: Timestamp) -> std::sync::MutexGuard<'_, BTreeMap<Date, Option<DaySalt>>> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|day, _| !Use::Inquiries.is_over(*day, now));
+        known
     }
 }
 
-/// Destroys the salts where nobody began a day since the day before yesterday: for whoever comes by on a schedule.
-/// Whether there were such salts.
-///
-/// # Errors
-/// The vault does not answer.
-pub async fn retire(vault: &dyn Vault, now: Timestamp) -> Result<bool, Failure> {
-    let (days, _) = read(vault, Freshness::Fresh).await?;
-    let Some((newest, _)) = days.0.first() else { return Ok(false) };
-    if day(now).yesterday().is_ok_and(|yesterday| *newest < yesterday) {
-        return Ok(vault.forget(&name()?).await?.found);
-    }
-    Ok(false)
-}
-
-async fn read(vault: &dyn Vault, how: Freshness) -> Result<(Days, Option<Generation>), Failure> {
-    let held = vault.read(&name()?, how).await?;
-    let days =
-        held.as_ref().map(|held| Days::read(&held.value)).unwrap_or_else(|| Days(Vec::new()));
-    Ok((days, held.map(|held| held.generation)))
-}
-
-fn name() -> Result<SecretName, Failure> {
-    Ok(SecretName::of_house(Product::Engine, WORD)?)
-}
-
-fn day(at: Timestamp) -> Date {
-    at.to_zoned(TimeZone::UTC).date()
-}
-
-fn no_salt() -> Failure {
-    Failure::bug("another process lives in a later day than this one")
-}
-
-fn keyed(salt: &Salt) -> Result<Hmac<Sha256>, Failure> {
+fn keyed(salt: &DaySalt) -> Result<Hmac<Sha256>, Failure> {
     Hmac::<Sha256>::new_from_slice(salt.reveal()).map_err(Failure::bug)
 }
 
-fn opened(salt: &Salt, page: &str, millis: i64) -> Result<Hmac<Sha256>, Failure> {
+fn opened(salt: &DaySalt, page: &str, millis: i64) -> Result<Hmac<Sha256>, Failure> {
     let mut mac = keyed(salt)?;
     mac.update(b"opened");
     mac.update(page.as_bytes());
@@ -210,38 +174,4 @@ fn network(six: Ipv6Addr) -> [u8; 8] {
     let mut head = [0; 8];
     head.copy_from_slice(six.octets().first_chunk::<8>().unwrap_or(&[0; 8]));
     head
-}
-
-impl Days {
-    /// A day's salt; `Some(None)` of a day before them, `None` of one that has not begun.
-    fn find(&self, day: Date) -> Option<Option<Salt>> {
-        let (newest, _) = self.0.first()?;
-        if day > *newest {
-            return None;
-        }
-        Some(self.0.iter().find(|(of, _)| *of == day).map(|(_, salt)| salt.clone()))
-    }
-
-    /// With a new day before them; what is older than a day before it is dropped.
-    fn followed_by(&self, day: Date, salt: Salt) -> Self {
-        let before = self.0.iter().filter(|(of, _)| day.yesterday().is_ok_and(|y| *of == y));
-        Self(std::iter::once((day, salt)).chain(before.cloned()).collect())
-    }
-
-    /// A line a day.
-    fn written(&self) -> Secret<String> {
-        let line = |(day, salt): &(Date, Salt)| format!("{day} {}\n", hex::encode(salt.reveal()));
-        Secret::new(self.0.iter().map(line).collect())
-    }
-
-    /// What cannot be read is left out: the day begins anew.
-    fn read(written: &Secret<String>) -> Self {
-        let line = |line: &str| {
-            let (day, salt) = line.split_once(' ')?;
-            let mut bytes = [0; 32];
-            hex::decode_to_slice(salt, &mut bytes).ok()?;
-            Some((day.parse().ok()?, Secret::new(bytes)))
-        };
-        Self(written.reveal().lines().filter_map(line).collect())
-    }
 }
