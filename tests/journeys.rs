@@ -70,7 +70,7 @@ async fn n3_n13_n14_n26_n30_n31_a_photo_becomes_a_bilingual_draft() {
 
 #[tokio::test]
 async fn n15_only_what_a_person_approved_appears_and_only_once() {
-    let stage = Stage::new().await;
+    let stage = Stage::hurried().await;
     let draft = stage.draft(WHO, "coffee.png").await;
     let path = format!("/v1/drafts/{}", draft["id"].as_str().unwrap());
     let approval = json!({ "digest": draft["proposal"]["digest"] });
@@ -109,7 +109,7 @@ async fn n15_only_what_a_person_approved_appears_and_only_once() {
 
 #[tokio::test]
 async fn a_second_delivery_of_every_message_changes_nothing() {
-    let stage = Stage::new().await;
+    let stage = Stage::hurried().await;
     let draft = stage.draft(WHO, "coffee.png").await;
     let before = stage.get(WHO, &format!("/v1/drafts/{}", draft["id"].as_str().unwrap())).await;
     let (owner, id) = (crate::stage::tenant("aurora"), draft["id"].as_str().unwrap());
@@ -135,7 +135,7 @@ async fn a_second_delivery_of_every_message_changes_nothing() {
 
 #[tokio::test]
 async fn poison_ends_as_a_dead_letter_and_redrive_brings_it_back() {
-    let stage = Stage::new().await;
+    let stage = Stage::hurried().await;
     let poison = Message { body: "not ours".into(), group: "g".into(), delay: Duration::ZERO };
     stage.host.queues().send(&QueueAddress("TagQueue".into()), vec![poison]).await.unwrap();
     stage.idle().await;
@@ -149,7 +149,7 @@ async fn poison_ends_as_a_dead_letter_and_redrive_brings_it_back() {
 
 #[tokio::test]
 async fn inputs_that_cannot_be_used_are_rejected_with_a_reason() {
-    let stage = Stage::new().await;
+    let stage = Stage::hurried().await;
     let png = photo("coffee.png");
     let cases = [
         ("cut short", "image/png", png[..png.len() / 2].to_vec()),
@@ -194,7 +194,7 @@ async fn a_missing_voice_is_a_note_and_not_a_failure() {
 
 #[tokio::test]
 async fn n1_n48_tenants_see_nothing_of_each_other() {
-    let stage = Stage::new().await;
+    let stage = Stage::hurried().await;
     let draft = stage.draft(WHO, "coffee.png").await;
     let id = draft["id"].as_str().unwrap();
     let foreign =
@@ -218,7 +218,7 @@ async fn n1_n48_tenants_see_nothing_of_each_other() {
 
 #[tokio::test]
 async fn n47_n56_nobody_passes_without_a_token_and_no_cookie_is_ever_set() {
-    let stage = Stage::new().await;
+    let stage = Stage::hurried().await;
     for path in ["/v1/drafts", "/v1/account", "/openapi.json", "/v1/nothing", "/nothing"] {
         let answer = stage.api("", Method::GET, path, None).await;
         assert!(answer.headers.get("set-cookie").is_none(), "{path}");
@@ -240,14 +240,15 @@ async fn n47_n56_nobody_passes_without_a_token_and_no_cookie_is_ever_set() {
 
 #[tokio::test]
 async fn n49_n50_results_of_paid_steps_are_gone_after_their_time() {
-    let stage = Stage::new().await;
+    let stage = Stage::hurried().await;
     stage.draft(WHO, "coffee.png").await;
     let kept = async |kind: RecordKind| {
         let rows = stage.host.table().scan(&Page::first(1_000)).await.unwrap().items;
         rows.into_iter().filter(|i| i.kind == kind).count()
     };
     assert!(kept(RecordKind::Cache).await > 0);
-    stage.advance(hours(26)).await;
+    stage.clock.move_to(stage.now().saturating_add(jiff::SignedDuration::from_hours(25)).unwrap());
+    stage.advance(hours(1)).await;
     assert_eq!(kept(RecordKind::Cache).await, 0, "the hourly sweep deletes what expired");
     let drafts = stage.get(WHO, "/v1/drafts").await;
     assert_eq!(drafts["items"].as_array().unwrap().len(), 1, "the draft stays");
@@ -255,7 +256,7 @@ async fn n49_n50_results_of_paid_steps_are_gone_after_their_time() {
 
 #[tokio::test]
 async fn n53_a_removed_medium_leaves_nothing() {
-    let stage = Stage::new().await;
+    let stage = Stage::hurried().await;
     let draft = stage.draft(WHO, "coffee.png").await;
     let media = draft["media"].as_str().unwrap();
     let gone = stage.api(WHO, Method::DELETE, &format!("/v1/media/{media}"), None).await;
@@ -291,7 +292,7 @@ async fn n53_a_removed_medium_leaves_nothing() {
 
 #[tokio::test]
 async fn the_sweep_removes_what_no_row_names_and_finds_nothing_the_second_time() {
-    let stage = Stage::new().await;
+    let stage = Stage::hurried().await;
     stage.draft(WHO, "coffee.png").await;
     let owner = crate::stage::tenant("aurora");
     let orphan = nexus_core::BlobKey::stored(format!("made/{owner}/left-over"));
@@ -316,7 +317,7 @@ async fn the_sweep_removes_what_no_row_names_and_finds_nothing_the_second_time()
 
 #[tokio::test]
 async fn the_invoke_call_takes_api_gateways_events() {
-    let stage = Stage::new().await;
+    let stage = Stage::hurried().await;
     let event = json!({
         "version": "2.0", "routeKey": "GET /v1/{proxy+}", "rawPath": "/v1/drafts", "rawQueryString": "",
         "headers": { "accept": "application/json" },

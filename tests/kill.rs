@@ -12,6 +12,8 @@ use nexus_kernel::Clock;
 use nexus_kernel::ambient::{ManualClock, SystemClock};
 use nexus_local::engines::Engines;
 
+use serde_json::json;
+
 use crate::sources;
 use crate::stage::{Stage, places};
 
@@ -57,7 +59,10 @@ async fn ten_kills_lose_and_double_nothing() {
     let data = folder.path();
     {
         let stage = look(data).await;
-        let product = stage.shop(WHO).await;
+        // Of few words: the films of twenty photos take as long as they are.
+        stage.shop(WHO).await;
+        let facts = json!({ "name": "Tea", "description": "Hot.", "description_es": "Caliente." });
+        let product = stage.product(WHO, facts).await;
         for number in 0..PHOTOS {
             stage.upload(WHO, "image/png", photo(number), Some(&product)).await;
         }

@@ -11,18 +11,16 @@ use axum::http::{Method, Request, StatusCode};
 use nexus_core::vault::{Freshness, SecretName};
 use nexus_core::{Scope, records};
 use nexus_engine::draft::draft_key;
-use nexus_engine::providers::{Choice, SpeechProvider};
 use nexus_engine::{Draft, DraftId, draft};
 use nexus_kernel::ambient::ManualClock;
 use nexus_kernel::{Ambient, Timestamp};
 use nexus_local::engines::Engines;
-use nexus_testkit::fakes::FakeSpeech;
 use nexus_testkit::networks::tiktok::{self, TikTok};
 use nexus_testkit::networks::x::{self, Call, X};
 use nexus_testkit::people;
 use serde_json::{Value, json};
 
-use crate::stage::{Answer, Stage, answer, answer_of_house, tenant};
+use crate::stage::{Answer, Stage, answer, answer_of_house, hurry, tenant};
 
 mod canaries;
 
@@ -61,11 +59,7 @@ struct Account {
 impl World {
     /// With films of two seconds.
     async fn open() -> Self {
-        Self::with(|engines| {
-            let voice = Arc::new(FakeSpeech::hurried());
-            engines.voices = Choice::of(SpeechProvider::House, voice);
-        })
-        .await
+        Self::with(hurry).await
     }
 
     /// Without voices and films: posts show their picture.

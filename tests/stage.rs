@@ -9,11 +9,13 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use nexus_core::Product;
 use nexus_core::vault::SecretName;
+use nexus_engine::providers::{Choice, SpeechProvider};
 use nexus_kernel::ambient::ManualClock;
 use nexus_kernel::id::TenantId;
 use nexus_kernel::{Ambient, Secret, Timestamp};
 use nexus_local::engines::{Engines, Places};
 use nexus_local::host::{Host, Options};
+use nexus_testkit::fakes::FakeSpeech;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -56,6 +58,11 @@ pub(crate) fn photo(name: &str) -> Vec<u8> {
     std::fs::read(sources::root().join("events/photos").join(name)).unwrap()
 }
 
+/// Gives the house a voice that takes two seconds for a narration.
+pub(crate) fn hurry(engines: &mut Engines) {
+    engines.voices = Choice::of(SpeechProvider::House, Arc::new(FakeSpeech::hurried()));
+}
+
 pub(crate) fn tenant(name: &str) -> TenantId {
     TenantId::derived(&[name])
 }
@@ -64,6 +71,12 @@ impl Stage {
     /// A host on an empty directory, at nine in the morning.
     pub(crate) async fn new() -> Self {
         Self::with(|_| {}).await
+    }
+
+    /// The same with a voice that takes two seconds for a narration: for journeys that are about something else, since
+    /// a film takes as long as it is.
+    pub(crate) async fn hurried() -> Self {
+        Self::with(hurry).await
     }
 
     /// The same with other engines.
@@ -190,12 +203,17 @@ impl Stage {
         });
         let answer = self.api(who, Method::PUT, "/v1/account", Some(account)).await;
         assert!(answer.status.is_success(), "{}", answer.body);
-        let product = json!({
+        self.product(who, json!({
             "name": "Aurora Flat White", "description": "A double shot with steamed milk.",
             "description_es": "Un espresso doble con leche vaporizada.", "keywords": ["coffee"],
             "price": { "minor": 420, "currency": "USD" }, "url": "https://example.com/flat-white",
-        });
-        let answer = self.api(who, Method::POST, "/v1/products", Some(product)).await;
+        }))
+        .await
+    }
+
+    /// A product of a tenant; its id.
+    pub(crate) async fn product(&self, who: &str, facts: Value) -> String {
+        let answer = self.api(who, Method::POST, "/v1/products", Some(facts)).await;
         assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);
         answer.body["id"].as_str().unwrap().to_owned()
     }
