@@ -18,7 +18,6 @@ use std::sync::Arc;
 use axum::Router;
 use nexus_core::blobs::MOST_AT_ONCE;
 use nexus_core::{Blobs, Product, Scope, Sender, Table};
-use nexus_engine::clicks::Locator;
 use nexus_engine::connections::Accounts;
 use nexus_engine::footage::FootageMaker;
 use nexus_engine::platform::{Access, Area};
@@ -45,8 +44,6 @@ pub struct Deps {
     publishers: Vec<Arc<dyn Publisher>>,
     /// What short links begin with, where this house answers any.
     link_base: Option<String>,
-    /// Whose data about places is shown.
-    locator: Arc<dyn Locator>,
 }
 
 impl Deps {
@@ -94,7 +91,6 @@ impl<P: EnginePlatform + ?Sized> Wire<P> for EngineApi {
             footage: platform.sender(Hop::Footage, footage),
             sentiment: platform.sender(Hop::Sentiment, sentiment),
             makers: platform.footage_makers(),
-            locator: platform.locator(),
         })
     }
 }

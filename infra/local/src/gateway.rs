@@ -2,7 +2,7 @@
 //! payload limits and time limits. Its own answers have API Gateway's shape: `{"message": …}`.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use axum::Router;
@@ -146,6 +146,15 @@ impl Door {
 fn client(proxies: &Proxies, request: &Request) -> Option<ClientIp> {
     let ConnectInfo(peer) = request.extensions().get::<ConnectInfo<SocketAddr>>()?;
     let told = request.headers().get_all(proxies.told_by.header());
+    if proxies.trusted.is_empty() && told.iter().next().is_some() {
+        static TOLD: Once = Once::new();
+        TOLD.call_once(|| {
+            tracing::warn!(
+                "requests say that a proxy passed them on, and no proxy is believed: everybody counts as one visitor from \
+                 nowhere. Set `TRUSTED_PROXIES` to the networks that your proxies are in"
+            );
+        });
+    }
     // A value that is no text hides whoever stands behind it.
     let told = told.iter().map(|value| value.to_str().unwrap_or("unknown"));
     Some(proxies.client(peer.ip(), told))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use nexus_core::effect::EffectId;
 use nexus_core::table::Cursor;
-use nexus_engine::clicks::{BotReason, Click, ClickId, Place};
+use nexus_engine::clicks::{ATTRIBUTION, BotReason, Click, ClickId, Place};
 use nexus_engine::tallies::live;
 use nexus_handler::http::{Json, Problem, Query as Asked};
 use nexus_kernel::{Failure, Timestamp};
@@ -83,7 +83,7 @@ pub(crate) struct LiveView {
     /// Whose data about places it is; to be shown beside them.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    attribution: Option<String>,
+    attribution: Option<&'static str>,
 }
 
 /// Clicks as they come in
@@ -112,10 +112,11 @@ pub(crate) async fn read(
         }
     };
     let written = live::written_after(&*deps.table, scope, &position, now).await?;
+    let located = written.clicks.iter().any(|click| !click.place.is_unlocated());
     Ok(Json(LiveView {
         items: written.clicks.into_iter().map(ClickView::from).collect(),
         next: Cursor::at(&question, &[&written.position]).0,
         more: written.more,
-        attribution: deps.locator.attribution(),
+        attribution: located.then_some(ATTRIBUTION),
     }))
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use jiff::ToSpan;
 use jiff::civil::Date;
@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use nexus_core::effect::EffectId;
 use nexus_core::records;
 use nexus_engine::account::{Settings, settings_key};
+use nexus_engine::clicks::ATTRIBUTION;
 use nexus_engine::publishing::Network;
 use nexus_engine::tallies::reports::{
     self, By, Filter, MOST_DAYS, MOST_ROWS, Period, Series, Unit, Visitors,
@@ -247,7 +248,7 @@ pub(crate) struct TopView {
     /// Whose data about places it is; to be shown beside them.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    attribution: Option<String>,
+    attribution: Option<&'static str>,
 }
 
 /// What both reports are asked with.
@@ -391,18 +392,24 @@ pub(crate) async fn top(
     let told =
         reports::top(&*deps.table, asking.scope(), &period, by.into(), &filter, limit).await?;
     let (from, to) = shown(&period);
+    let located = by == Grouping::Country && told.rows.iter().any(|(value, ..)| !value.is_empty());
+    let attribution = located.then_some(ATTRIBUTION);
     if wants_csv(format, &headers) {
         let rows = told.rows.iter().map(|(value, clicks, before)| {
             vec![text(value), clicks.to_string(), before.to_string()]
         });
-        return Ok(as_csv(&period, &[by.column(), "clicks", "before"], rows)?);
+        let mut table = as_csv(&period, &[by.column(), "clicks", "before"], rows)?;
+        if let Some(attribution) = attribution {
+            let name = HeaderName::from_static("nexus-attribution");
+            table.headers_mut().insert(name, HeaderValue::from_static(attribution));
+        }
+        return Ok(table);
     }
     let row = |(value, clicks, before): (String, u64, u64)| RowView {
         value: (!value.is_empty()).then_some(value),
         clicks,
         before,
     };
-    let attribution = (by == Grouping::Country).then(|| deps.locator.attribution()).flatten();
     let items = told.rows.into_iter().map(row).collect();
     let view = TopView { from, to, zone, by, clicks: told.clicks, items, attribution };
     Ok(Json(view).into_response())

@@ -7,26 +7,14 @@ use nexus_core::effect::EffectId;
 use nexus_engine::EnginePlatform;
 use nexus_engine::account::Settings;
 use nexus_engine::clicks::{
-    Agent, BotReason, Click, ClickId, Locator, Place, Referrer, Spot, Visitor,
+    ATTRIBUTION, Agent, BotReason, Click, ClickId, Place, Referrer, Spot, Visitor,
 };
 use nexus_engine::tallies::{ClickWriter, Letter};
-use nexus_kernel::{ClientIp, Timestamp};
-use nexus_testkit::{MemoryPlatform, people};
+use nexus_kernel::Timestamp;
+use nexus_testkit::people;
 use serde_json::{Value, json};
 
 use crate::api::{Api, ada, scope};
-
-struct Known;
-
-impl Locator for Known {
-    fn locate(&self, _: ClientIp) -> Place {
-        Place::Unlocated
-    }
-
-    fn attribution(&self) -> Option<String> {
-        Some("Places by somebody.".into())
-    }
-}
 
 fn click(n: u32, at: Timestamp, link: &str, post: Option<EffectId>) -> Click {
     let spot = Spot { country: Some("ES".into()), ..Spot::default() };
@@ -54,9 +42,7 @@ async fn write(api: &Api, tenant: u32, clicks: &[Click]) {
 
 /// An API whose tenant has twenty clicks of a link today, every half an hour, two of them by robots.
 async fn with_clicks() -> Api {
-    let mut platform = MemoryPlatform::new();
-    platform.locator = Arc::new(Known);
-    let api = Api::on(platform);
+    let api = Api::new();
     let at = |n: u32| api.platform.now() - SignedDuration::from_mins(i64::from(n) * 30);
     let clicks: Vec<Click> = (0..20).map(|n| click(n, at(n), "BCDFGHJK23", None)).collect();
     write(&api, 1, &clicks).await;
@@ -105,13 +91,12 @@ async fn a_list_names_the_most_frequent_first_and_whose_data_about_places_it_is(
             {"value": "ES", "clicks": 8, "before": 0},
         ])
     );
-    assert_eq!(
-        (&told["clicks"], &told["attribution"]),
-        (&json!(18), &json!("Places by somebody."))
-    );
+    assert_eq!((&told["clicks"], &told["attribution"]), (&json!(18), &json!(ATTRIBUTION)));
     let told = get(&api, "/v1/reports/clicks/top?by=device&limit=1").await;
     assert_eq!(told["items"], json!([{"value": "iPhone", "clicks": 18, "before": 0}]));
     assert!(told["attribution"].is_null());
+    let table = api.get("/v1/reports/clicks/top?by=country&format=csv").by(&ada()).send().await;
+    assert_eq!(table.header("nexus-attribution"), ATTRIBUTION);
 }
 
 #[tokio::test]
@@ -176,7 +161,7 @@ async fn live_clicks_come_once_and_say_nothing_of_who() {
     api.platform.advance(SignedDuration::from_secs(6));
     let told = get(&api, &follow(&begun)).await;
     assert_eq!(told["items"].as_array().unwrap().len(), 20);
-    assert_eq!(told["attribution"], "Places by somebody.");
+    assert_eq!(told["attribution"], ATTRIBUTION, "some of them have a place");
     assert!(!told.to_string().contains("visitor"));
     let told = get(&api, &follow(&told)).await;
     assert_eq!(told["items"], json!([]));

@@ -13,5 +13,5 @@ pub mod visitor;
 
 pub use agent::DeviceClass;
 pub use click::{Agent, BotReason, Click, ClickId, Referrer, Visitor};
-pub use place::{Locator, Place, Spot, Unlocated};
+pub use place::{ATTRIBUTION, Locator, Place, Spot, Unlocated};
 pub use visitor::Salts;

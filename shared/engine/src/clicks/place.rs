@@ -3,6 +3,11 @@
 use nexus_kernel::ClientIp;
 use serde::{Deserialize, Serialize};
 
+/// Whose data places are, as the licence wants it told beside them, wherever and however late they are shown.
+///
+/// Source: GeoLite2 End User License Agreement, "Attribution Requirements".
+pub const ATTRIBUTION: &str = "This product includes GeoLite2 Data created by MaxMind, available from https://www.maxmind.com.";
+
 /// A place, or that none was found.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -44,7 +49,7 @@ pub trait Locator: Send + Sync {
     /// The place; [`Place::Unlocated`] where nothing is known.
     fn locate(&self, address: ClientIp) -> Place;
 
-    /// Whose data it is, and of when, in a sentence for whoever is shown places; `None` without a database.
+    /// Whose data it is, and of when, in a sentence for whoever looks after it; `None` without a database.
     fn attribution(&self) -> Option<String>;
 }
 
