@@ -29,7 +29,7 @@ const IN_A_BATCH: u32 = 8;
 /// How many different clicks wait in the queue of `attribute`. What was received is gone for others.
 pub(crate) async fn recorded(folder: &Path) -> Outcome<usize> {
     let store = server::store(folder)?;
-    let queue = QueueAddress(Hop::Attribute.name().into());
+    let queue = QueueAddress("AttributeQueue".into());
     let queues = store.queues(vec![QueueSettings::plain(queue.clone())]);
     let mut seen: HashSet<ClickId> = HashSet::new();
     loop {

@@ -89,7 +89,7 @@ fn compare(
     }
     println!("  {name}, {} addresses", addresses.len());
     row("country and town (maxminddb, decode_path)", &fields, &theirs);
-    row("the whole place (nexus-geo: 5 fields, owned)", &places, &[]);
+    row("the whole place (nexus-geo: 5 fields, owned)", &places, &theirs);
     if peer.is_some() {
         row("country and town (libmaxminddb)", &theirs, &[]);
         if ours_found != theirs_found {

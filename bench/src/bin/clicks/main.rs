@@ -50,7 +50,7 @@ async fn main() -> Outcome<()> {
         return server::serve(Path::new(folder), ack).await;
     }
     let mut options =
-        Options { runs: 5, seconds: 5, clicks: 200_000, memory_clicks: 1_000_000, loaded: false };
+        Options { runs: 5, seconds: 5, clicks: 200_000, memory_clicks: 10_000_000, loaded: false };
     let mut wanted = Vec::new();
     let mut words = words.into_iter();
     while let Some(word) = words.next() {

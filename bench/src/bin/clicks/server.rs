@@ -1,23 +1,20 @@
-//! The one-machine router of `click-track` on the embedded store, in a process of its own whose processor time is
-//! measured: `clicks serve FOLDER ACK`.
+//! The one-machine host with its embedded store, in a process of its own whose processor time is measured: `clicks serve
+//! FOLDER ACK`.
 
 use std::fs;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use axum::extract::Request;
-use axum::middleware::{Next, from_fn};
-use axum::response::Response;
-use nexus_click_track::ClickTrack;
 use nexus_core::Product;
 use nexus_core::QueueAddress;
 use nexus_core::queues::QueueSettings;
 use nexus_embedded::Store;
-use nexus_engine::{EnginePlatform, Hop};
+use nexus_engine::Hop;
 use nexus_geo::Database;
-use nexus_handler::{Entry, Env};
-use nexus_kernel::{Ambient, ClientIp, Timestamp};
+use nexus_kernel::{Ambient, Timestamp};
+use nexus_local::engines::{Engines, Places};
+use nexus_local::host::{Host, Options};
 use nexus_testkit::{MemoryPlatform, people};
 use tokio::net::TcpListener;
 
@@ -41,30 +38,24 @@ pub(crate) fn platform(store: &Store, folder: &Path) -> Outcome<MemoryPlatform> 
     Ok(platform)
 }
 
-/// Serves until it is killed; tells its port on standard output.
+/// Serves until it is killed; tells its port on standard output. It is the host's own entrance, with everything before
+/// the function that a visitor's request passes; clicks wait in their queue, since counting them is measured apart.
 pub(crate) async fn serve(folder: &Path, ack: &str) -> Outcome<()> {
-    let store = store(folder)?;
-    let platform = platform(&store, folder)?;
-    let (table, scope) = (store.table(), people::scope(people::tenant(1)));
-    ground::write_links(&*table, &scope, platform.now()).await?;
-    let wired: &dyn EnginePlatform = &platform;
-    let attribute = Hop::Attribute;
-    let pairs = [(attribute.setting(), attribute.name()), ("ACK", ack)];
-    let Entry::Http(router) = Entry::http::<ClickTrack, _>(wired, &Env::from_pairs(pairs))? else {
-        return Err("click-track answers HTTP".into());
+    let settings = [("ACK", ack), ("TRUSTED_PROXIES", "127.0.0.0/8")];
+    let places = Places { geo: folder.join(DATABASE), ..Places::default() };
+    let options = Options {
+        data: folder.to_path_buf(),
+        template: fs::read_to_string(nexus_bench::root().join("template.yaml"))?,
+        ambient: Ambient::system(),
+        engines: Engines::locate(&places).await,
+        settings: settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        base: "http://127.0.0.1:8080".to_owned(),
     };
+    let host = Host::open(options).await?;
+    let scope = people::scope(people::tenant(1));
+    ground::write_links(host.table(), &scope, host.ambient().now()).await?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?.port());
-    axum::serve(listener, router.layer(from_fn(client))).await?;
+    axum::serve(listener, host.api().into_make_service_with_connect_info::<SocketAddr>()).await?;
     Ok(())
-}
-
-/// The client's address as the host's gateway tells it behind one trusted proxy.
-async fn client(mut request: Request, next: Next) -> Response {
-    let told = request.headers().get("x-forwarded-for").and_then(|value| value.to_str().ok());
-    let address = told.and_then(|told| told.rsplit(',').next()?.trim().parse::<IpAddr>().ok());
-    if let Some(address) = address {
-        request.extensions_mut().insert(ClientIp::new(address));
-    }
-    next.run(request).await
 }
