@@ -10,8 +10,8 @@ use std::time::Duration;
 use nexus_attribute::Attribute;
 use nexus_bench::spread::Spread;
 use nexus_core::queues::QueueSettings;
-use nexus_core::{Envelope, QueueAddress};
-use nexus_engine::clicks::ClickId;
+use nexus_core::{Envelope, QueueAddress, Scope};
+use nexus_engine::clicks::{Click, ClickId};
 use nexus_engine::hops::Clicks;
 use nexus_engine::{EnginePlatform, Hop};
 use nexus_handler::{Entry, ErasedFunction, Invocation};
@@ -24,7 +24,7 @@ use crate::{Options, Outcome, ground, process, server};
 
 /// Clicks in a message, and messages in a batch: a few thousand clicks, below Lambda's 6 MB.
 const IN_A_MESSAGE: u32 = 500;
-const IN_A_BATCH: u32 = 8;
+const IN_A_BATCH: usize = 8;
 
 /// How many different clicks wait in the queue of `attribute`. What was received is gone for others.
 pub(crate) async fn recorded(folder: &Path) -> Outcome<usize> {
@@ -48,7 +48,7 @@ pub(crate) async fn run(folder: &Path, options: &Options) -> Outcome<()> {
     let clicks = options.clicks;
     println!(
         "`attribute` on this machine's store: {clicks} clicks of 50 links, {} a batch",
-        IN_A_MESSAGE * IN_A_BATCH
+        IN_A_MESSAGE as usize * IN_A_BATCH
     );
     let mut each = Vec::new();
     let mut bytes = Vec::new();
@@ -86,29 +86,18 @@ async fn one(folder: &Path, clicks: u32) -> Outcome<(f64, f64)> {
     let Entry::Event(attribute) = Entry::event::<Attribute, _>(wired, &platform.env())? else {
         return Err("attribute takes events".into());
     };
-    let scope = people::scope(people::tenant(1));
+    let scope = scope();
     let (ambient, before) = (Ambient::system(), settled_size(folder)?);
     let (mut seconds, mut number) = (0.0, 0);
     while number < clicks {
         let mut batch = Vec::new();
-        for message in 0..IN_A_BATCH {
-            let count = IN_A_MESSAGE.min(clicks - number);
-            if count == 0 {
-                break;
-            }
-            let of_it = (number..number + count)
-                .map(|n| ground::click(ClickId::draw(&*ambient.ids), n, platform.now()))
-                .collect();
-            let body = Envelope::seal(&scope, "bench", &Clicks { clicks: of_it })?;
-            batch.push(json!({
-                "messageId": format!("{number}-{message}"), "receiptHandle": "r", "body": body,
-                "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "0"},
-                "messageAttributes": {}, "eventSource": "aws:sqs", "awsRegion": "us-east-1",
-                "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:attribute",
-            }));
-            number += count;
+        while batch.len() < IN_A_BATCH && number < clicks {
+            let end = clicks.min(number + IN_A_MESSAGE);
+            let click = |n| ground::click(ClickId::draw(&*ambient.ids), n, platform.now());
+            batch.push((number..end).map(click).collect());
+            number = end;
         }
-        let event = json!({ "Records": batch }).to_string();
+        let event = event(&scope, batch)?;
         let begun = process::own_seconds();
         call(&*attribute, event.as_bytes(), &ambient).await?;
         seconds += process::own_seconds() - begun;
@@ -121,7 +110,33 @@ async fn one(folder: &Path, clicks: u32) -> Outcome<(f64, f64)> {
     Ok((f64::from(clicks) / seconds.max(1e-6), size as f64 / f64::from(clicks)))
 }
 
-async fn call(attribute: &dyn ErasedFunction, event: &[u8], ambient: &Ambient) -> Outcome<()> {
+pub(crate) fn scope() -> Scope {
+    people::scope(people::tenant(1))
+}
+
+/// What SQS hands to `attribute`: so many messages of so many clicks.
+pub(crate) fn event(
+    scope: &Scope,
+    messages: impl IntoIterator<Item = Vec<Click>>,
+) -> Outcome<String> {
+    let mut records = Vec::new();
+    for (number, clicks) in messages.into_iter().enumerate() {
+        let body = Envelope::seal(scope, "bench", &Clicks { clicks })?;
+        records.push(json!({
+            "messageId": format!("m-{number}"), "receiptHandle": "r", "body": body,
+            "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "0"},
+            "messageAttributes": {}, "eventSource": "aws:sqs", "awsRegion": "us-east-1",
+            "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:attribute",
+        }));
+    }
+    Ok(json!({ "Records": records }).to_string())
+}
+
+pub(crate) async fn call(
+    attribute: &dyn ErasedFunction,
+    event: &[u8],
+    ambient: &Ambient,
+) -> Outcome<()> {
     let at = Invocation {
         request_id: "attribute".into(),
         trace: "bench".into(),

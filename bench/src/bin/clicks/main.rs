@@ -1,6 +1,6 @@
 //! What clicks take, side by side with the best peers.
 //!
-//! `cargo run --profile bench-run -p nexus-bench --features clicks --bin clicks -- [geo|redirects|memory|counting]…
+//! `cargo run --profile bench-run -p nexus-bench --features clicks --bin clicks -- [geo|redirects|memory|counting|units]…
 //! [--runs N] [--seconds N] [--clicks N] [--memory-clicks N] [--loaded]`
 //!
 //! * `geo`: look-ups of two fields beside libmaxminddb's (Debian's `libmaxminddb-dev`), in MaxMind's test database and in a
@@ -10,6 +10,7 @@
 //! * `memory`: the server's memory over millions of clicks.
 //! * `counting`: clicks that `attribute` writes in a second of one processor, and the bytes that they take, by table and
 //!   index.
+//! * `units`: the write units of DynamoDB that a click takes.
 //!
 //! Without a word of these, all. The server runs in a process of its own, so that the load is not counted. Ratios and
 //! medians count: a number of its own says as much of the machine. Where something else runs on the machine, this refuses
@@ -23,6 +24,7 @@ mod load;
 mod process;
 mod redirects;
 mod server;
+mod units;
 
 use std::error::Error;
 use std::path::Path;
@@ -64,7 +66,7 @@ async fn main() -> Outcome<()> {
             "--clicks" => options.clicks = number()?,
             "--memory-clicks" => options.memory_clicks = number()?,
             "--loaded" => options.loaded = true,
-            "geo" | "redirects" | "memory" | "counting" => wanted.push(word),
+            "geo" | "redirects" | "memory" | "counting" | "units" => wanted.push(word),
             _ => return Err(format!("`{word}` is no option; see the head of main.rs").into()),
         }
     }
@@ -94,6 +96,9 @@ async fn main() -> Outcome<()> {
     }
     if is_wanted("counting") {
         counting::run(folder.path(), &options).await?;
+    }
+    if is_wanted("units") {
+        units::run(folder.path()).await?;
     }
     println!("load after (1 min): {}", process::load());
     Ok(())
