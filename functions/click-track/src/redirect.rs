@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use nexus_engine::clicks::visitor::Salt;
-use nexus_engine::clicks::{Agent, Click, ClickId, Place, Referrer, bots};
+use nexus_engine::clicks::{Agent, Click, ClickId, Place, Referrer, Spellings, bots};
 use nexus_engine::day_salts::day_of;
 use nexus_engine::links::{Country, Found, LinkCode, Spoken, Visit, parse_address};
 use nexus_handler::{Invocation, Measure, Measures, outcome};
@@ -71,7 +71,8 @@ pub(crate) async fn follow(State(deps): State<Arc<Deps>>, asked: Asked) -> Respo
     if !found.link.is_open(now) {
         return fallback(&found);
     }
-    let agent = agent(&deps, &asked);
+    let own = asked.address.map(Spellings::of).unwrap_or_default();
+    let agent = agent(&deps, &asked, &own);
     let place = place(&deps, &asked);
     let visitor = salt(&deps, now).await.visitor(
         &found.scope,
@@ -96,7 +97,7 @@ pub(crate) async fn follow(State(deps): State<Arc<Deps>>, asked: Asked) -> Respo
         place,
         bot: bots::reason_of(&agent, head, no_accept),
         agent: Agent::clone(&agent),
-        referrer: Referrer::of(asked.header(header::REFERER)),
+        referrer: Referrer::of(asked.header(header::REFERER), &own),
         visitor,
         head,
         no_accept,
@@ -113,9 +114,9 @@ pub(crate) async fn follow(State(deps): State<Arc<Deps>>, asked: Asked) -> Respo
 }
 
 /// The program, read once for all who present themselves so.
-fn agent(deps: &Deps, asked: &Asked) -> Arc<Agent> {
+fn agent(deps: &Deps, asked: &Asked, own: &Spellings) -> Arc<Agent> {
     // By what is kept of it, so that no shape of an address stays in memory.
-    let text = Agent::kept_text(asked.header(header::USER_AGENT));
+    let text = Agent::kept_text(asked.header(header::USER_AGENT), own);
     deps.agents.get_with_by_ref(&text, || Arc::new(Agent::read(text.clone())))
 }
 

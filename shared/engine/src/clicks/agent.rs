@@ -13,6 +13,7 @@ use ua_parser::{Extractor, Regexes};
 
 use super::click::Agent;
 use super::scrub::scrub;
+use super::spellings::Spellings;
 
 /// The most characters of a program's text that are kept.
 const MAX_CHARS: usize = 400;
@@ -47,9 +48,10 @@ impl DeviceClass {
 }
 
 impl Agent {
-    /// The text of a presentation as it is kept: without the shapes of addresses, at most [`MAX_CHARS`].
-    pub fn kept_text(raw: &str) -> String {
-        let mut text = scrub(raw);
+    /// The text of a presentation as it is kept: without the shapes of addresses, without the client's own, at most
+    /// [`MAX_CHARS`].
+    pub fn kept_text(raw: &str, own: &Spellings) -> String {
+        let mut text = scrub(raw, own);
         text.truncate(text.char_indices().nth(MAX_CHARS).map_or(text.len(), |(end, _)| end));
         text.trim().to_owned()
     }
@@ -59,9 +61,9 @@ impl Agent {
         LazyLock::force(&EXTRACTOR);
     }
 
-    /// What a program says of itself.
+    /// What a program says of itself, whoever's it is.
     pub fn of(raw: &str) -> Self {
-        Self::read(Self::kept_text(raw))
+        Self::read(Self::kept_text(raw, &Spellings::default()))
     }
 
     /// As [`of`](Self::of), for a text that was kept.
@@ -177,7 +179,7 @@ mod tests {
     #[test]
     fn a_long_text_is_cut_after_it_was_scrubbed() {
         let text = format!("{}203.0.113.9", "x".repeat(MAX_CHARS - 6));
-        let kept = Agent::kept_text(&text);
+        let kept = Agent::kept_text(&text, &Spellings::default());
         assert_eq!(kept.len(), MAX_CHARS);
         assert!(!kept.contains("203"), "{kept}");
     }

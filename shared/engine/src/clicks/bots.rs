@@ -154,7 +154,7 @@ mod tests {
                 None,
             ),
         ] {
-            assert_eq!(reason(&Agent::kept_text(text), head, no_accept), why, "{text}");
+            assert_eq!(reason(&Agent::of(text).text, head, no_accept), why, "{text}");
         }
     }
 

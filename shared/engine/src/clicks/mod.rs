@@ -9,9 +9,11 @@ pub mod client;
 mod place;
 mod referrer;
 pub mod scrub;
+mod spellings;
 pub mod visitor;
 
 pub use agent::DeviceClass;
 pub use click::{Agent, BotReason, Click, ClickId, Referrer, Visitor};
 pub use place::{ATTRIBUTION, Locator, Place, Spot, Unlocated};
+pub use spellings::Spellings;
 pub use visitor::Salts;

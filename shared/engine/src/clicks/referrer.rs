@@ -3,7 +3,8 @@
 use url::Url;
 
 use super::click::Referrer;
-use super::scrub::scrub;
+use super::scrub::{bounded, scrub, scrub_host};
+use super::spellings::Spellings;
 
 /// The most characters of a host, as DNS has it.
 const MAX_HOST: usize = 253;
@@ -12,14 +13,15 @@ const MAX_PATH: usize = 200;
 
 impl Referrer {
     /// What the header `Referer` tells; `None` where it names no page of the web or application.
-    pub fn of(raw: &str) -> Option<Self> {
-        let url = Url::parse(raw.trim()).ok()?;
+    pub fn of(raw: &str, own: &Spellings) -> Option<Self> {
+        let page = raw.trim().split(['?', '#']).next().unwrap_or_default();
+        let url = Url::parse(bounded(page)).ok()?;
         // Android tells by which application: `android-app://org.example.mail/`.
         if !matches!(url.scheme(), "https" | "http" | "android-app") {
             return None;
         }
-        let host = cut(scrub(&url.host_str()?.to_lowercase()), MAX_HOST);
-        Some(Self { host, path: cut(scrub(url.path()), MAX_PATH) })
+        let host = cut(scrub_host(&url.host_str()?.to_lowercase(), own), MAX_HOST);
+        Some(Self { host, path: cut(scrub(url.path(), own), MAX_PATH) })
     }
 }
 
@@ -33,7 +35,7 @@ mod tests {
     use super::*;
 
     fn read(raw: &str) -> Option<(String, String)> {
-        Referrer::of(raw).map(|found| (found.host, found.path))
+        Referrer::of(raw, &Spellings::default()).map(|found| (found.host, found.path))
     }
 
     #[test]
@@ -51,6 +53,7 @@ mod tests {
             ("https://0xcb007109/p", "0.0.0.0", "/p"),
             ("https://[2001:db8::7]:8443/p", "[::]", "/p"),
             ("https://203-0-113-9.dyn.example.net/", "0.0.0.0.dyn.example.net", "/"),
+            ("https://p4fc1a2b3.dip0.example/", "0.0.0.0.dip0.example", "/"),
             ("https://a.example/visits/203%2E0%2E113%2E9", "a.example", "/visits/0.0.0.0"),
             ("https://a.example/ada@example.org/x", "a.example", "/@/x"),
         ] {
@@ -67,7 +70,11 @@ mod tests {
         ] {
             assert_eq!(read(none), None, "{none}");
         }
-        let long = format!("https://a.example/{}", "x".repeat(5_000));
+        let long = format!("https://a.example/{}", "x/".repeat(2_500));
         assert_eq!(read(&long).unwrap().1.len(), MAX_PATH);
+        let endless = format!("https://a.example/{}?q", "%25".repeat(50_000));
+        assert_eq!(read(&endless), Some(("a.example".to_owned(), "/".to_owned())));
+        let asked = format!("https://a.example/p?{}", "q".repeat(50_000));
+        assert_eq!(read(&asked), Some(("a.example".to_owned(), "/p".to_owned())));
     }
 }
