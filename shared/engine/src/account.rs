@@ -2,10 +2,11 @@
 
 use jiff::SignedDuration;
 use nexus_core::retention::CACHE_AGE;
-use nexus_core::{Key, Record, RecordKind, Scope};
+use nexus_core::{Key, Record, RecordKind, Role, Scope, Stored, records};
 use nexus_kernel::{Failure, FieldProblem, Language, Pii};
 use serde::{Deserialize, Serialize};
 
+use crate::desk::{Desk, TRIES};
 use crate::links::LinkDefaults;
 use crate::providers::Providers;
 use crate::publishing::Network;
@@ -190,6 +191,35 @@ impl Settings {
         }
         Err(Failure::invalid("Some settings need another value.").with_fields(problems))
     }
+}
+
+/// Writes the settings. Writing what stands changes nothing.
+///
+/// # Errors
+/// A field breaks a rule; what short links do is changed by somebody who may not approve: posts that an approver has
+/// seen lead by it.
+pub async fn write_settings(
+    desk: &Desk<'_>,
+    may: impl Fn(Role) -> Result<(), Failure>,
+    settings: Settings,
+) -> Result<Settings, Failure> {
+    settings.check()?;
+    for _ in 0..TRIES {
+        let stands = records::load(desk.table, &settings_key(desk.scope), desk.now()).await?;
+        let links = stands.as_ref().map(|stands: &Stored<Settings>| stands.record.links.clone());
+        if links.unwrap_or_default() != settings.links {
+            may(Role::Approver)?;
+        }
+        let written = match stands {
+            Some(stands) if stands.record == settings => return Ok(settings),
+            Some(stands) => Stored { record: settings.clone(), ..stands }.update(desk.scope),
+            None => records::create(desk.scope, &settings),
+        };
+        if desk.commit(vec![written]).await? {
+            return Ok(settings);
+        }
+    }
+    Err(Desk::crowded())
 }
 
 #[cfg(test)]

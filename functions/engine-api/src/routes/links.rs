@@ -329,7 +329,7 @@ pub(crate) async fn change(
 
 /// End a link for good
 ///
-/// Within half a minute nobody is led to its targets any more.
+/// Within half a minute nobody is led to its targets any more. A post's link is ended by somebody who may approve.
 #[utoipa::path(
     post, path = "/v1/links/{id}/revoke", operation_id = "revoke_link", tag = "links",
     params(("id" = String, Path, description = "Its code.")),
@@ -340,6 +340,7 @@ pub(crate) async fn revoke(
     asking: Asking,
     Named(code): Named<LinkCode>,
 ) -> Result<Json<LinkView>, Problem> {
-    let link = links::revoke(&asking.desk(&deps), &code).await?;
+    let may = |role| asking.caller.require(role);
+    let link = links::revoke(&asking.desk(&deps), may, &code).await?;
     Ok(Json(LinkView::of(link, deps.link_base.as_deref())))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use nexus_core::records;
-use nexus_engine::account::{Settings, settings_key};
+use nexus_engine::account::{Settings, settings_key, write_settings};
 use nexus_engine::providers::{CopyProvider, FootageProvider, Providers, SpeechProvider};
 use nexus_engine::publishing::Network;
 use nexus_engine::scheduling::Slot;
@@ -194,6 +194,8 @@ pub(crate) async fn read(
 }
 
 /// Write the settings
+///
+/// What short links do is changed by somebody who may approve: approved posts lead by it.
 #[utoipa::path(
     put, path = "/v1/settings", operation_id = "write_settings", tag = "tenant",
     request_body = SettingsBody,
@@ -204,8 +206,7 @@ pub(crate) async fn write(
     asking: Asking,
     Json(body): Json<SettingsBody>,
 ) -> Result<Json<SettingsBody>, Problem> {
-    let settings = Settings::from(body);
-    settings.check()?;
-    deps.table.commit(vec![records::write(asking.scope(), &settings)], None).await?;
+    let may = |role| asking.caller.require(role);
+    let settings = write_settings(&asking.desk(&deps), may, body.into()).await?;
     Ok(Json(settings.into()))
 }

@@ -34,7 +34,7 @@ async fn a_link_is_made_read_changed_and_ended() {
     assert_eq!(made.status, 201, "{made:?}");
     let told = made.json();
     let code = told["code"].as_str().unwrap().to_owned();
-    assert_eq!(code.len(), 10);
+    assert_eq!(code.len(), 12);
     assert_eq!(told["address"], format!("{BASE}/{code}"));
     assert_eq!(
         told["link"]["targets"],
@@ -166,14 +166,39 @@ async fn what_an_approver_saw_is_changed_by_an_approver() {
     let link =
         Link { post: Some(post), ..Link::to(code, "https://bakery.example/", api.platform.now()) };
     api.platform.commit(link.ops(&scope()).into()).await;
-    let operator = people::operator(people::tenant(1));
+    let (operator, approver) = (people::operator(people::tenant(1)), ada());
     let put =
         async |who| api.put("/v1/links/of-a-post", plain()["link"].clone()).by(who).send().await;
     assert_eq!(put(&operator).await.status, 403);
-    let changed = put(&ada()).await;
+    let changed = put(&approver).await;
     assert_eq!((changed.status, &changed.json()["post"]), (200, &json!(post)));
     let stands = api.platform.load(&scope(), &link).await;
     assert_eq!(stands.and_then(|link| link.post), Some(post));
+
+    // What all links do that say nothing else is a part of where it leads, and so is its end.
+    let settings = async |links: Value, who| {
+        let body = json!({ "cache_hours": 24, "links": links });
+        api.put("/v1/settings", body).by(who).send().await.status
+    };
+    let elsewhere = json!({ "fallback": "https://elsewhere.example/" });
+    let replaced = json!({ "utm": { "source": "x", "replace": true } });
+    assert_eq!(settings(elsewhere.clone(), &operator).await, 403);
+    assert_eq!(settings(json!({}), &operator).await, 200, "the rest is an operator's too");
+    assert_eq!(settings(elsewhere.clone(), &approver).await, 200);
+    for (links, status) in [(elsewhere, 200), (replaced, 403), (json!({}), 403)] {
+        assert_eq!(settings(links.clone(), &operator).await, status, "{links}");
+    }
+    let end = async |code: &str, who| {
+        api.post(&format!("/v1/links/{code}/revoke"), json!({})).by(who).send().await.status
+    };
+    assert_eq!(end("of-a-post", &operator).await, 403);
+    let stands = api.platform.load(&scope(), &link).await;
+    assert_eq!(stands.and_then(|link| link.revoked), None);
+    assert_eq!(end("of-a-post", &approver).await, 200);
+    let mut other = plain();
+    other["code"] = "of-no-post".into();
+    api.post("/v1/links", other).by(&operator).send().await;
+    assert_eq!(end("of-no-post", &operator).await, 200);
 }
 
 #[tokio::test]

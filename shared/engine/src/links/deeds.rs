@@ -179,12 +179,20 @@ pub async fn change(
 /// Ends a link for good. Ending it twice is once.
 ///
 /// # Errors
-/// There is no such link.
-pub async fn revoke(desk: &Desk<'_>, code: &LinkCode) -> Result<Link, Failure> {
+/// There is no such link; a post's link is ended by somebody who may not approve.
+pub async fn revoke(
+    desk: &Desk<'_>,
+    may: impl Fn(Role) -> Result<(), Failure>,
+    code: &LinkCode,
+) -> Result<Link, Failure> {
     for _ in 0..TRIES {
         let mut stored = load(desk.table, desk.scope, code, desk.now()).await?;
         if stored.record.revoked.is_some() {
             return Ok(stored.record);
+        }
+        if stored.record.post.is_some() {
+            // From then on it leads to its fallback, which may be elsewhere.
+            may(Role::Approver)?;
         }
         stored.record.revoked = Some(desk.now());
         if desk.commit(vec![stored.update(desk.scope)]).await? {
