@@ -75,7 +75,11 @@ impl<P: EnginePlatform + ?Sized> Wire<P> for ClickTrack {
             locator: platform.locator(),
             salts: Salts::new(platform.vault(Access::Write), ambient.clone()),
             agents: moka::sync::Cache::new(AGENTS),
-            recorder: Recorder::new(platform.sender(Hop::Attribute, attribute), ack),
+            recorder: Recorder::new(
+                platform.sender(Hop::Attribute, attribute),
+                ack,
+                platform.endings(),
+            ),
             ambient,
         })
     }

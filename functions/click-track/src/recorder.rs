@@ -2,7 +2,7 @@
 //!
 //! Clicks wait in a bounded channel; one task gathers them and sends one message for each tenant among them. What was
 //! sent is durable. With [`Ack::Window`] an answer does not wait: what it may lose, should the process die, is what came
-//! within [`WINDOW`] and what is being sent. With [`Ack::Commit`] it waits until its own click is sent; nothing is
+//! within [`WINDOW`] and what is being sent; a process that ends in order sends it before. With [`Ack::Commit`] it waits until its own click is sent; nothing is
 //! gathered by waiting then: what comes while a message is being sent goes together with the next.
 //!
 //! Whatever happens here, the click is answered. What could not be handed on is counted ([`Losses`]) and told.
@@ -15,17 +15,20 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures::FutureExt;
-use nexus_core::queues::{Message, QueueError};
-use nexus_core::{Envelope, Owner, Scope, Sender};
+use nexus_core::queues::{MAX_BODY_BYTES, Message, QueueError};
+use nexus_core::{Endings, Envelope, Owner, Scope, Sender};
 use nexus_engine::clicks::Click;
 use nexus_engine::hops::Clicks;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// How long clicks are gathered that no answer waits for.
 pub const WINDOW: Duration = Duration::from_millis(5);
-/// How many clicks go together: at most about 1.5 KB each, so that a message stays below its 1 MiB.
+/// How many clicks are gathered at once.
 pub const GROUP: usize = 500;
+/// The longest message: the queue's limit, less what it writes beside the body.
+const MESSAGE_BYTES: usize = MAX_BODY_BYTES / 10 * 9;
 /// How many clicks wait at most; what comes beyond that is answered and lost.
 pub const QUEUED: usize = 20_000;
 /// How long an answer waits for its click to be durable.
@@ -100,13 +103,14 @@ pub(crate) struct Recorder {
     sender: Sender,
     ack: Ack,
     losses: Losses,
+    endings: Endings,
     /// Begun with the first click, in whose runtime its task lives.
     gathering: OnceLock<mpsc::Sender<Waiting>>,
 }
 
 impl Recorder {
-    pub(crate) fn new(sender: Sender, ack: Ack) -> Self {
-        Self { sender, ack, losses: Losses::default(), gathering: OnceLock::new() }
+    pub(crate) fn new(sender: Sender, ack: Ack, endings: Endings) -> Self {
+        Self { sender, ack, losses: Losses::default(), endings, gathering: OnceLock::new() }
     }
 
     pub(crate) fn losses(&self) -> Losses {
@@ -117,7 +121,13 @@ impl Recorder {
     pub(crate) async fn record(&self, recorded: Recorded) {
         let gathering = self.gathering.get_or_init(|| {
             let (into, from) = mpsc::channel(QUEUED);
-            tokio::spawn(gather(from, self.sender.clone(), self.ack, self.losses.clone()));
+            let (end, ended) = oneshot::channel::<()>();
+            let gathering = gather(from, ended, self.sender.clone(), self.ack, self.losses.clone());
+            let gathering = tokio::spawn(gathering);
+            self.endings.add(async move {
+                drop(end);
+                gathering.await.ok();
+            });
             into
         });
         let (done, durable) = match self.ack {
@@ -127,8 +137,9 @@ impl Recorder {
             }
             Ack::Window => (None, None),
         };
-        if gathering.try_send(Waiting { recorded, done }).is_err() {
-            self.losses.add(1, "too many wait");
+        if let Err(error) = gathering.try_send(Waiting { recorded, done }) {
+            let full = matches!(error, TrySendError::Full(_));
+            self.losses.add(1, if full { "too many wait" } else { "the process ends" });
             return;
         }
         // Whether it was sent or lost was counted where it happened; one that takes too long may yet be sent.
@@ -140,10 +151,25 @@ impl Recorder {
     }
 }
 
-/// Gathers and sends until nobody can record any more.
-async fn gather(mut from: mpsc::Receiver<Waiting>, sender: Sender, ack: Ack, losses: Losses) {
+/// Gathers and sends until nobody can record any more, or the process ends; then what waits is the last.
+async fn gather(
+    mut from: mpsc::Receiver<Waiting>,
+    mut ended: oneshot::Receiver<()>,
+    sender: Sender,
+    ack: Ack,
+    losses: Losses,
+) {
     let mut group = Vec::with_capacity(GROUP);
-    while from.recv_many(&mut group, GROUP).await > 0 {
+    loop {
+        tokio::select! {
+            _ = &mut ended, if !from.is_closed() => {
+                from.close();
+                continue;
+            }
+            more = from.recv_many(&mut group, GROUP) => if more == 0 {
+                return;
+            }
+        }
         if ack == Ack::Window {
             let end = Instant::now() + WINDOW;
             while group.len() < GROUP {
@@ -163,40 +189,69 @@ async fn gather(mut from: mpsc::Receiver<Waiting>, sender: Sender, ack: Ack, los
     }
 }
 
-/// Sends a group, one message for each tenant in it.
+/// Sends a group, to each tenant in it its own.
 async fn hand_on(group: Vec<Waiting>, sender: &Sender, losses: &Losses) {
     let (mut tenants, mut waiting) = (BTreeMap::<Owner, (Scope, Vec<Click>)>::new(), Vec::new());
     for Waiting { recorded: Recorded { scope, click }, done } in group {
         tenants.entry(scope.owner()).or_insert_with(|| (scope, Vec::new())).1.push(click);
         waiting.extend(done);
     }
-    let (mut messages, mut clicks) = (Vec::new(), 0);
-    for (scope, gathered) in tenants.into_values() {
-        let count = gathered.len() as u64;
-        match Envelope::seal(&scope, TRACE, &Clicks { clicks: gathered }) {
-            Ok(body) => {
-                clicks += count;
-                let group = scope.owner().to_string();
-                messages.push(Message { body, group, delay: Duration::ZERO });
-            }
-            Err(_) => losses.add(count, "a message cannot be written"),
-        }
+    let mut sealed = Vec::new();
+    for (scope, clicks) in tenants.into_values() {
+        seal(&scope, Clicks { clicks }, &mut sealed, losses);
     }
-    // An attempt whose answer was lost may have succeeded: a click that comes twice counts once, by its id.
-    for attempt in 1..=TRIES {
-        match sender.send(messages.clone()).await {
-            Ok(()) => break,
-            Err(QueueError::Unavailable(_)) if attempt < TRIES => {}
-            Err(QueueError::Unavailable(_)) => losses.add(clicks, "the queue does not answer"),
-            // The error may quote what was refused.
-            Err(QueueError::NoSuchQueue(_) | QueueError::Refused(_)) => {
-                losses.add(clicks, "the queue refuses them");
-                break;
+    let (clicks, messages): (Vec<u64>, Vec<Message>) = sealed.into_iter().unzip();
+    match send(sender, messages.clone()).await {
+        // One that is refused costs the others nothing: each goes alone then.
+        Err(QueueError::Refused(_)) if messages.len() > 1 => {
+            for (clicks, message) in clicks.into_iter().zip(messages) {
+                lost(send(sender, vec![message]).await, clicks, losses);
             }
         }
+        sent => lost(sent, clicks.iter().sum(), losses),
     }
     for done in waiting {
         // Whoever waited too long has gone.
         done.send(()).ok();
+    }
+}
+
+/// The messages with a tenant's clicks, and how many each carries: one, or where it would be too long two with half of
+/// them, and so on.
+fn seal(scope: &Scope, mut told: Clicks, into: &mut Vec<(u64, Message)>, losses: &Losses) {
+    let count = told.clicks.len();
+    match Envelope::seal(scope, TRACE, &told) {
+        Ok(body) if body.len() > MESSAGE_BYTES && count > 1 => {
+            let clicks = told.clicks.split_off(count / 2);
+            seal(scope, told, into, losses);
+            seal(scope, Clicks { clicks }, into, losses);
+        }
+        Ok(body) => {
+            let group = scope.owner().to_string();
+            into.push((count as u64, Message { body, group, delay: Duration::ZERO }));
+        }
+        Err(_) => losses.add(count as u64, "a message cannot be written"),
+    }
+}
+
+/// Sends messages, again where the queue does not answer: a click that comes twice counts once, by its id.
+async fn send(sender: &Sender, messages: Vec<Message>) -> Result<(), QueueError> {
+    for _ in 1..TRIES {
+        match sender.send(messages.clone()).await {
+            Err(QueueError::Unavailable(_)) => {}
+            sent => return sent,
+        }
+    }
+    sender.send(messages).await
+}
+
+fn lost(sent: Result<(), QueueError>, clicks: u64, losses: &Losses) {
+    match sent {
+        Ok(()) => {}
+        Err(QueueError::Unavailable(_)) => losses.add(clicks, "the queue does not answer"),
+        // The error may quote what was refused.
+        Err(QueueError::NoSuchQueue(_) | QueueError::Refused(_)) => {
+            losses.add(clicks, "the queue refuses them");
+        }
     }
 }

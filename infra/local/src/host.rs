@@ -19,7 +19,7 @@ use axum::routing::get;
 use jiff::tz::TimeZone;
 use nexus_core::queues::{DeadLetters, Depth, QueueSettings};
 use nexus_core::table::Page;
-use nexus_core::{Blobs, Product, QueueAddress, Queues, Table};
+use nexus_core::{Blobs, Endings, Product, QueueAddress, Queues, Table};
 
 use nexus_embedded::{OpenError, ProcessBus, Store};
 use nexus_engine::clicks::client::{BadNetworks, Proxies, ToldBy};
@@ -159,6 +159,8 @@ pub struct Host {
     uploads: Uploads,
     /// Renews the geographic database.
     pub geo: Keeper,
+    /// What has to be done before the process ends.
+    pub(crate) endings: Endings,
 }
 
 /// A queue for a person to read of.
@@ -225,6 +227,7 @@ impl Host {
         let mail = mail::Settings::read(|name| settings.get(name).map(String::as_str))
             .map_err(StartError::Mail)?;
         let mail_goes = mail.describe(&data);
+        let endings = Endings::default();
         let platform = LocalPlatform {
             ambient: ambient.clone(),
             table: Arc::clone(&table),
@@ -235,6 +238,7 @@ impl Host {
             feed: feed.clone(),
             bus: Arc::new(ProcessBus::new()),
             mail: mail.carrier(&data, &parts.vault, &ambient),
+            endings: endings.clone(),
         };
         let mut over = engines.settings(&scratch);
         // Here a process goes on between calls, so that clicks can be gathered; the template speaks of Lambda.
@@ -271,6 +275,7 @@ impl Host {
             mail_goes,
             uploads,
             geo,
+            endings,
         };
         host.tell_of_waiting_uploads().await.map_err(StartError::Unavailable)?;
         Ok(host)

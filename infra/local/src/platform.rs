@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use nexus_core::mail::Mail;
-use nexus_core::{Blobs, Bus, Gauge, QueueAddress, Queues, Sender, Table, Vault};
+use nexus_core::{Blobs, Bus, Endings, Gauge, QueueAddress, Queues, Sender, Table, Vault};
 use nexus_engine::clicks::Locator;
 use nexus_engine::comments::Listener;
 use nexus_engine::connections::Login;
@@ -33,6 +33,7 @@ pub(crate) struct LocalPlatform {
     pub(crate) feed: Feed,
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) mail: Arc<dyn Mail>,
+    pub(crate) endings: Endings,
 }
 
 impl EnginePlatform for LocalPlatform {
@@ -108,5 +109,9 @@ impl EnginePlatform for LocalPlatform {
 
     fn mail(&self) -> Option<Arc<dyn Mail>> {
         Some(Arc::clone(&self.mail))
+    }
+
+    fn endings(&self) -> Endings {
+        self.endings.clone()
     }
 }

@@ -137,13 +137,15 @@ impl Host {
         }
         server(listeners.house, house);
         stop.cancelled().await;
-        let ended = async {
-            while tasks.join_next().await.is_some() {}
+        let worked = async { while tasks.join_next().await.is_some() {} };
+        let answered = async {
             while servers.join_next().await.is_some() {}
+            // Nobody is answered any more: what answers left to be done is done, whatever else takes long.
+            self.endings.run().await;
         };
-        if tokio::time::timeout(GRACE, ended).await.is_err() {
+        if tokio::time::timeout(GRACE, futures::future::join(worked, answered)).await.is_err() {
             tracing::warn!(
-                "work in progress took too long to end; it is taken up again at the next start"
+                "work in progress took too long to end; messages are taken up again at the next start"
             );
         }
         Ok(())

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use nexus_core::mail::Mail;
-use nexus_core::{Blobs, Bus, Gauge, QueueAddress, Sender, Table, Vault};
+use nexus_core::{Blobs, Bus, Endings, Gauge, QueueAddress, Sender, Table, Vault};
 use nexus_kernel::Ambient;
 
 use crate::clicks::Locator;
@@ -109,4 +109,10 @@ pub trait EnginePlatform {
 
     /// Who carries mail, if anybody.
     fn mail(&self) -> Option<Arc<dyn Mail>>;
+
+    /// Where it is told what has to be done before the process ends. Where nobody asks for that, as on Lambda, nothing
+    /// may be left over after an answer.
+    fn endings(&self) -> Endings {
+        Endings::default()
+    }
 }

@@ -11,8 +11,8 @@ use nexus_core::mail::Mail;
 use nexus_core::queues::{Message, QueueSettings};
 use nexus_core::table::{Item, Page};
 use nexus_core::{
-    BlobKey, Blobs, Bus, Envelope, Gauge, Op, QueueAddress, Queues, Record, Scope, Sender, Table,
-    Vault, records,
+    BlobKey, Blobs, Bus, Endings, Envelope, Gauge, Op, QueueAddress, Queues, Record, Scope, Sender,
+    Table, Vault, records,
 };
 use nexus_engine::clicks::{Locator, Unlocated};
 use nexus_engine::comments::Listener;
@@ -83,6 +83,8 @@ pub struct MemoryPlatform {
     pub bus: MemoryBus,
     /// Who carries mail; `None` is nobody.
     pub mail: Option<Arc<FakeMail>>,
+    /// What has to be done before the process ends.
+    pub endings: Endings,
     /// The vault that functions get.
     handed_vault: Arc<dyn Vault>,
     /// What functions get.
@@ -136,6 +138,7 @@ impl MemoryPlatform {
             listeners: Vec::new(),
             bus: MemoryBus::default(),
             mail: Some(Arc::default()),
+            endings: Endings::default(),
             clock,
         }
     }
@@ -386,5 +389,9 @@ impl EnginePlatform for MemoryPlatform {
 
     fn mail(&self) -> Option<Arc<dyn Mail>> {
         self.mail.as_ref().map(|mail| Arc::clone(mail) as _)
+    }
+
+    fn endings(&self) -> Endings {
+        self.endings.clone()
     }
 }

@@ -1,18 +1,20 @@
 //! How clicks are handed on, and what becomes of an answer where they cannot be.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use nexus_click_track::{GROUP, QUEUED, WINDOW};
 use nexus_contract::{Fault, Faults, Flaky};
-use nexus_core::queues::{Depth, Message, QueueAddress, QueueError, Queues, Received};
+use nexus_core::queues::{
+    Depth, MAX_BODY_BYTES, Message, QueueAddress, QueueError, Queues, Received,
+};
 use nexus_engine::Hop;
-use nexus_testkit::MemoryPlatform;
+use nexus_testkit::{MemoryPlatform, people};
 use tokio::sync::Semaphore;
 
-use crate::world::World;
+use crate::world::{World, scope};
 
 #[tokio::test]
 async fn with_commit_a_click_is_durable_before_its_answer() {
@@ -87,11 +89,12 @@ async fn a_queue_that_fails_is_tried_again_and_then_the_loss_is_counted() {
     }
 }
 
-/// A queue that panics, or never answers, until it is told to.
+/// A queue that panics, or never answers, until it is told to; or refuses what is somebody's.
 struct Odd {
     inner: Arc<dyn Queues>,
     panics: AtomicBool,
     open: Semaphore,
+    refuses: OnceLock<String>,
 }
 
 #[async_trait]
@@ -101,6 +104,9 @@ impl Queues for Odd {
             panic!("the queue is broken");
         }
         let _open = self.open.acquire().await.unwrap();
+        if messages.iter().any(|message| self.refuses.get() == Some(&message.group)) {
+            return Err(QueueError::Refused("it is too long".into()));
+        }
         self.inner.send(queue, messages).await
     }
 
@@ -134,7 +140,7 @@ fn odd(panics: bool, permits: usize, ack: &str) -> (World, Arc<Odd>) {
     let mut made = None;
     let platform = MemoryPlatform::new().with_queues(|inner| {
         let (panics, open) = (AtomicBool::new(panics), Semaphore::new(permits));
-        let odd = Arc::new(Odd { inner, panics, open });
+        let odd = Arc::new(Odd { inner, panics, open, refuses: OnceLock::new() });
         made = Some(Arc::clone(&odd));
         odd
     });
@@ -192,4 +198,69 @@ async fn what_no_room_is_left_for_is_answered_and_counted_as_lost() {
         tokio::time::advance(WINDOW).await;
     }
     assert_eq!(world.clicks().len(), QUEUED + 1);
+}
+
+/// The longest click that a client can make: nearly all of it is written as two characters.
+#[tokio::test(start_paused = true)]
+async fn the_largest_clicks_go_in_as_many_messages_as_they_need() {
+    let world = World::on(MemoryPlatform::new(), "window");
+    world.make(&world.link("spring")).await;
+    let other = people::scope(people::tenant(2));
+    world.platform.commit(world.link("summer").ops(&other).into()).await;
+    let quotes = "\"".repeat(345);
+    let agent = format!("Mozilla/5.0 (Linux; Android 14; {quotes} Build/X) Mobile");
+    let host = ["x".repeat(60), "x".repeat(60), "x".repeat(60), "x".repeat(60)].join(".");
+    let referrer = format!("https://{host}.example/{}", "%22".repeat(250));
+    let headers = [("user-agent", agent.as_str()), ("referer", &referrer), ("accept", "*/*")];
+    for _ in 1..GROUP {
+        assert_eq!(world.ask("GET", "/c/spring", Some("192.0.2.44"), &headers).await.status, 302);
+    }
+    world.follow("/c/summer").await;
+    settle().await;
+    let messages = world.platform.waiting(Hop::Attribute);
+    let sizes: Vec<usize> = messages.iter().map(|message| message.body.len()).collect();
+    assert!(sizes.iter().sum::<usize>() > MAX_BODY_BYTES, "one would be too long: {sizes:?}");
+    assert!(sizes.len() == 3 && sizes.iter().all(|size| *size < MAX_BODY_BYTES), "{sizes:?}");
+    let clicks = world.clicks();
+    assert_eq!(clicks.iter().filter(|(whose, _)| *whose == scope()).count(), GROUP - 1);
+    assert_eq!((clicks.len(), world.losses.count()), (GROUP, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_of_one_tenant_costs_no_other_a_click() {
+    let (world, queue) = odd(false, 1, "window");
+    world.make(&world.link("spring")).await;
+    let other = people::scope(people::tenant(2));
+    world.platform.commit(world.link("summer").ops(&other).into()).await;
+    queue.refuses.set(scope().owner().to_string()).unwrap();
+    for path in ["/c/spring", "/c/summer", "/c/spring"] {
+        assert_eq!(world.follow(path).await.status, 302);
+    }
+    settle().await;
+    tokio::time::advance(WINDOW).await;
+    settle().await;
+    let whose: Vec<_> = world.clicks().into_iter().map(|(whose, _)| whose).collect();
+    assert_eq!((whose, world.losses.count()), (vec![other], 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_orderly_end_loses_no_click_that_was_answered() {
+    let (world, queue) = odd(false, 0, "window");
+    world.make(&world.link("spring")).await;
+    // One is being sent, others wait.
+    world.follow("/c/spring").await;
+    tokio::time::advance(WINDOW).await;
+    settle().await;
+    for _ in 0..GROUP + 3 {
+        world.follow("/c/spring").await;
+    }
+    let endings = world.platform.endings.clone();
+    let ended = tokio::spawn(async move { endings.run().await });
+    settle().await;
+    assert!(!ended.is_finished(), "it waits for what is being sent");
+    queue.open.add_permits(1);
+    ended.await.unwrap();
+    assert_eq!((world.clicks().len(), world.losses.count()), (GROUP + 4, 0));
+    assert_eq!(world.follow("/c/spring").await.status, 302);
+    assert_eq!(world.losses.count(), 1, "what comes later is told");
 }

@@ -67,8 +67,8 @@ impl Locator for Atlas {
 pub(crate) struct Broken;
 
 impl Locator for Broken {
-    fn locate(&self, _: ClientIp) -> Place {
-        panic!("the database is broken")
+    fn locate(&self, address: ClientIp) -> Place {
+        panic!("the database is broken at {}", address.reveal())
     }
 
     fn attribution(&self) -> Option<String> {

@@ -24,6 +24,12 @@ impl Found {
     pub fn fallback(&self) -> Option<&str> {
         self.link.fallback.as_deref().or(self.defaults.fallback.as_deref())
     }
+
+    /// About how many bytes it takes: as many as its texts, and some.
+    pub fn size(&self) -> usize {
+        let texts = serde_json::to_vec(&(&self.link, &self.defaults)).unwrap_or_default();
+        texts.len() + size_of::<Self>()
+    }
 }
 
 /// What stands behind a code; nothing behind one that nobody has.
