@@ -133,7 +133,7 @@ impl<Q: QueueFunction> Batch<Q> {
         let limit = at.time_left().saturating_sub(MARGIN);
         let result = match tokio::time::timeout(limit, work.instrument(span.clone())).await {
             Ok(Ok(result)) => result,
-            Ok(Err(panic)) => Err(Failure::bug(panic_text(&*panic))),
+            Ok(Err(_)) => Err(Failure::bug(PANICKED)),
             Err(_) => Err(Failure::unavailable("The time for this step was too short.")),
         };
         let failure = result.err()?;
@@ -165,11 +165,6 @@ pub(crate) fn age(record: &SqsMessage, now: Timestamp) -> Option<u64> {
     u64::try_from(now.as_millisecond().saturating_sub(sent) / 1000).ok()
 }
 
-/// What a panic said.
-pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let said = panic
-        .downcast_ref::<&str>()
-        .map(|s| (*s).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned());
-    format!("panicked: {}", said.unwrap_or_else(|| "without a word".to_owned()))
-}
+/// What is told of a panic here: its own words are not repeated, and its place stands in the log
+/// ([`tell_only_where`](crate::panics::tell_only_where)).
+pub(crate) const PANICKED: &str = "it panicked";

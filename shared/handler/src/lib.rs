@@ -12,6 +12,7 @@ mod function;
 pub mod http;
 mod measures;
 pub mod outcome;
+pub mod panics;
 mod s3_notice;
 mod whole_batch;
 

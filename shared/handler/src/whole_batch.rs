@@ -9,7 +9,7 @@ use futures::FutureExt;
 use nexus_kernel::Failure;
 use tracing::Instrument;
 
-use crate::batch::{FromQueue, MARGIN, age, panic_text, response};
+use crate::batch::{FromQueue, MARGIN, PANICKED, age, response};
 use crate::env::{Env, SettingsError};
 use crate::function::{Function, Invocation, Wire};
 use crate::measures::Measure;
@@ -126,7 +126,7 @@ impl<B: BatchFunction> WholeBatch<B> {
         let (failed, panicked) =
             match tokio::time::timeout(limit, work.instrument(span.clone())).await {
                 Ok(Ok(failed)) => (failed, false),
-                Ok(Err(panic)) => (vec![all(letters, Failure::bug(panic_text(&*panic)))], true),
+                Ok(Err(_)) => (vec![all(letters, Failure::bug(PANICKED))], true),
                 Err(_) => {
                     let why = Failure::unavailable("The time for this batch was too short.");
                     (vec![all(letters, why)], false)

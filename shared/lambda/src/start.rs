@@ -101,6 +101,7 @@ fn run(work: impl AsyncFnOnce(Env) -> Result<(), BoxError>) -> ExitCode {
         .with_env_filter(log_filter(&env))
         .with_writer(std::io::stderr)
         .init();
+    nexus_handler::panics::tell_only_where();
     let runtime =
         match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
             Ok(runtime) => runtime,

@@ -270,6 +270,7 @@ pub fn run(nexus: Nexus) -> ExitCode {
         .log_internal_errors(false)
         .with_writer(io::stderr)
         .init();
+    nexus_handler::panics::tell_only_where();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

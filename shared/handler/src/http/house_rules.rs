@@ -13,7 +13,7 @@ use nexus_kernel::Failure;
 
 use super::idempotency::{self, Once};
 use super::{Problem, Refusal};
-use crate::batch::panic_text;
+use crate::batch::PANICKED;
 
 /// The routes under the rules of the house: no answer is kept by anybody on its way; an address or a method that
 /// nobody knows is told as a problem, as is a panic; writes with an `Idempotency-Key` are done once.
@@ -29,7 +29,7 @@ pub fn house_rules(routes: Router, once: Once) -> Router {
 async fn panics_told(request: Request, next: Next) -> Response {
     match AssertUnwindSafe(next.run(request)).catch_unwind().await {
         Ok(response) => response,
-        Err(panic) => Problem(Failure::bug(panic_text(&*panic))).into_response(),
+        Err(_) => Problem(Failure::bug(PANICKED)).into_response(),
     }
 }
 
