@@ -182,7 +182,7 @@ pub(crate) fn for_the_peer(addresses: &[IpAddr]) -> Vec<u8> {
 
 /// The code of that number: of letters that codes are made of.
 pub(crate) fn code(number: u32) -> String {
-    const LETTERS: &[u8; 10] = b"BCDFGHJKMN";
+    const LETTERS: &[u8; 10] = b"cdfhjknprt";
     let digits = format!("{:010}", number % LINKS);
     let letter = |digit: u8| char::from(LETTERS[usize::from(digit - b'0') % LETTERS.len()]);
     digits.bytes().map(letter).collect()

@@ -20,7 +20,7 @@ pub(crate) struct PageView {
     code: String,
     /// The page's path, below the API's own address. It is public. `?from=` and the code of a link of yours tell later
     /// from which post an inquiry came.
-    #[schema(example = "/p/BCDFGHJKMNPQ")]
+    #[schema(example = "/p/cdfhjknprtvx23")]
     path: String,
 }
 

@@ -11,12 +11,12 @@ use super::inquiry::Origin;
 use crate::account::{Account, account_key};
 use crate::catalogue::{CatalogueProduct, ProductId, product_key};
 use crate::desk::{Desk, TRIES};
-use crate::links::code::{is_spelled, spelled};
+use crate::links::code::spelled;
 use crate::links::{self, LinkCode};
 
-/// How many of them: 60 bits, so that among ten million products two alike are as unlikely as one in twenty thousand.
+/// How many characters: 61 bits, so that among ten million products two alike are as unlikely as one in sixty thousand.
 /// The second one's claim would be refused.
-const CODE_CHARS: usize = 12;
+const CODE_CHARS: usize = 14;
 
 /// What stands after the last slash of a product page's address.
 pub fn page_code(scope: &Scope, product: ProductId) -> String {
@@ -91,7 +91,8 @@ impl Page {
         now: Timestamp,
     ) -> Result<Self, Failure> {
         let gone = || Failure::not_found("page");
-        if code.len() != CODE_CHARS || !is_spelled(code) {
+        // Those that were made of other characters lead on.
+        if LinkCode::parse(code).is_none() {
             return Err(gone());
         }
         let found = Directory::of(product).resolve(table, OutsideKind::Page, code, now).await?;
