@@ -290,6 +290,7 @@ const OPEN: &[(&str, &str, &str)] = &[
     ("GET", "/c/{code}", "whoever has a link may follow it"),
     ("HEAD", "/c/{code}", "the same without its body"),
     ("GET", "/p/{code}", "a product's page is for everybody"),
+    ("HEAD", "/p/{code}", "the same without its body"),
     ("POST", "/p/{code}", "whoever reads the page may ask"),
     ("GET", "/v1/connections/openapi.json", "a description holds nothing of anybody's"),
 ];

@@ -229,6 +229,7 @@ fn n47_only_what_holds_nothing_or_brings_its_own_proof_is_public() {
         (get.clone(), "/v1/connections/callback"),
         (get.clone(), "/v1/connections/openapi.json"),
         (get, "/p/{code}"),
+        (Method::HEAD, "/p/{code}"),
         (Method::POST, "/p/{code}"),
     ];
     assert_eq!(public, open);
