@@ -269,3 +269,15 @@ fn n4_uploaded_media_is_read_by_the_content_line_alone() {
     let line = ["animate", "engine-api", "footage", "ingest", "publish", "retention-sweep", "tag"];
     assert_eq!(readers.iter().map(String::as_str).collect::<Vec<_>>(), line);
 }
+
+/// What MaxMind licenses is destroyed when it is old, and a repository forgets nothing. Its test's database is given away.
+#[test]
+fn the_repository_holds_no_geographic_database_but_the_tests_own() {
+    let mut git = Command::new("git");
+    let listed = git.args(["ls-files", "-z", "--", ":(icase)*.mmdb*"]);
+    let listed = listed.current_dir(sources::root()).output().unwrap();
+    assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    let listed: Vec<&str> = listed.split_terminator('\0').collect();
+    assert_eq!(listed, ["shared/geo/tests/data/GeoLite2-City-Test.mmdb"]);
+}

@@ -2,8 +2,10 @@
 //! many came, from where, and how it sounds. Everything runs in one process; the clock is the test's.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
+use aho_corasick::AhoCorasick;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{Method, Request, StatusCode, header};
@@ -11,11 +13,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures::StreamExt;
 use jiff::SignedDuration;
+use nexus_core::QueueAddress;
 use nexus_kernel::Language;
+use nexus_local::serve::Listeners;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::stage::{Answer, Stage, answer, hurry, photo};
+use crate::stage::{Answer, Stage, answer, answer_of_house, hurry, photo};
 
 const WHO: &str = "aurora/operator";
 const BOSS: &str = "aurora/approver";
@@ -176,6 +181,81 @@ async fn n9_n10_n12_n24_n51_a_photo_becomes_a_post_a_click_an_inquiry_and_a_repo
     assert_eq!(inbox["items"], json!([]));
 }
 
+/// What lies where nobody looks each day: a click that could not be counted, what is measured, what is exported.
+#[tokio::test]
+async fn n10_dead_letters_metrics_and_exports_are_silent_about_the_visitor() {
+    let stage = Stage::with_keys(&[], &[("LINK_BASE", BASE), ("ACK", "commit")], |_| {}).await;
+    let link =
+        json!({ "code": "spring", "link": { "targets": [{ "address": "https://a.example/" }] } });
+    let made = stage.api(WHO, Method::POST, "/v1/links", Some(link)).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.body);
+    let octets = VISITOR.parse::<Ipv4Addr>().unwrap().octets();
+    let click = async || {
+        let agent = format!("Mozilla/5.0 (X11; {VISITOR} {}) Firefox/121.0", hex::encode(octets));
+        let from = format!("https://p{}.dip.example/{VISITOR}", hex::encode(octets));
+        let request = Request::get("/c/spring")
+            .header(header::USER_AGENT, agent)
+            .header(header::ACCEPT, "*/*")
+            .header(header::REFERER, from);
+        assert_eq!(
+            visit(&stage, request.body(Body::empty()).unwrap()).await.status,
+            StatusCode::FOUND
+        );
+    };
+    click().await;
+    stage.idle().await;
+    // Of the second one whoever receives it dies, as often as its queue allows.
+    click().await;
+    let [queue, dead] = ["AttributeQueue", "AttributeDeadLetters"].map(|q| QueueAddress(q.into()));
+    for _ in 0..6 {
+        stage.host.queues().receive(&queue, 10, seconds(1)).await.unwrap();
+        stage.clock.move_to(stage.now().saturating_add(SignedDuration::from_secs(2)).unwrap());
+    }
+    let letters = stage.host.queues().receive(&dead, 10, seconds(1)).await.unwrap();
+    assert_eq!(letters.len(), 1);
+    let mut told = vec![letters[0].body.clone()];
+
+    stage.advance(seconds(3600)).await;
+    let metrics = Request::get("/metrics").body(Body::empty()).unwrap();
+    told.push(answer_of_house(&stage.host, metrics).await.text);
+    for report in
+        ["clicks?", "clicks/top?by=referrer&", "clicks/top?by=device&", "clicks/top?by=link&"]
+    {
+        let path = format!("/v1/reports/{report}format=csv");
+        let answer = stage.api(WHO, Method::GET, &path, None).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        assert!(answer.headers[header::CONTENT_TYPE].to_str().unwrap().starts_with("text/csv"));
+        told.push(answer.text);
+    }
+    assert!(told[1].contains("click-track") && told[3].contains("dip.example"), "{told:?}");
+    for text in told {
+        assert!(!spellings().is_match(&text), "{text}");
+    }
+    everything_is_silent_about_the_visitor(&stage);
+}
+
+/// A host that is told to stop hands on what it answered before it ends.
+#[tokio::test]
+async fn a_click_that_was_answered_before_the_host_stops_is_not_lost() {
+    let stage = Stage::with_keys(&[], &[("ACK", "window")], |_| {}).await;
+    let link =
+        json!({ "code": "spring", "link": { "targets": [{ "address": "https://a.example/" }] } });
+    stage.api(WHO, Method::POST, "/v1/links", Some(link)).await;
+    let apis: Vec<String> = stage.host.apis().map(|(id, _)| id.to_owned()).collect();
+    let listeners = Listeners::bind(0, apis).await.unwrap();
+    let request =
+        Request::get("/c/spring").header(header::USER_AGENT, IPHONE).header(header::ACCEPT, "*/*");
+    let answer = visit(&stage, request.body(Body::empty()).unwrap()).await;
+    assert_eq!(answer.status, StatusCode::FOUND);
+    // Nobody polls any more: what was handed on lies there.
+    let stop = CancellationToken::new();
+    stop.cancel();
+    Arc::clone(&stage.host).serve(listeners, stop).await.unwrap();
+    let status = stage.host.queue_status().await.unwrap();
+    let queue = status.iter().find(|status| status.queue == "AttributeQueue").unwrap();
+    assert_eq!(queue.depth.visible, 1, "{:?}", queue.depth);
+}
+
 fn form_urlencoded(fields: &[(&str, &str)]) -> String {
     url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
 }
@@ -196,12 +276,21 @@ async fn streamed(stage: &Stage, cursor: &str, count: usize) -> Vec<Value> {
     data.map(|data| serde_json::from_str(data).unwrap()).collect()
 }
 
+/// How the visitor's address may be written.
+fn spellings() -> AhoCorasick {
+    let octets = VISITOR.parse::<Ipv4Addr>().unwrap().octets();
+    AhoCorasick::new([
+        VISITOR.to_owned(),
+        hex::encode(octets),
+        hex::encode(VISITOR),
+        STANDARD.encode(VISITOR),
+    ])
+    .unwrap()
+}
+
 /// No file of the data directory has the visitor's address: neither rows, queues, blobs, mails nor the vault.
 fn everything_is_silent_about_the_visitor(stage: &Stage) {
-    let octets = VISITOR.parse::<Ipv4Addr>().unwrap().octets();
-    let spellings =
-        [VISITOR.to_owned(), hex::encode(octets), hex::encode(VISITOR), STANDARD.encode(VISITOR)];
-    let spellings = aho_corasick::AhoCorasick::new(spellings).unwrap();
+    let spellings = spellings();
     let mut folders = vec![stage.folder().unwrap().to_path_buf()];
     let mut looked_at = 0;
     while let Some(folder) = folders.pop() {
