@@ -3,6 +3,9 @@
 //! Runs every hour, takes no input, lists and acts apart, page by page, and may be run twice: the second run
 //! finds nothing. What an index lists is read again before it is removed.
 //!
+//! A run may end before everything is done. So what comes in floods is swept last, and each hour's run begins with
+//! another shard: whatever one of them holds, the others have their turn.
+//!
 //! **Never here:** deciding *how long* to keep a thing: that is `nexus_core::retention`.
 
 mod day_salts;
@@ -14,7 +17,7 @@ use std::time::Duration;
 use nexus_core::directory::OutsideKind;
 use nexus_core::retention::{ABANDONED_AFTER, RecordKind, UNNAMED_BLOB_AGE};
 use nexus_core::sweep::DueKind;
-use nexus_core::table::{CommitError, Page};
+use nexus_core::table::{CommitError, MAX_OPS, Page};
 use nexus_core::{
     BlobKey, Blobs, Condition, Directory, Item, Key, Op, Product, Scope, Sweep, Table, Vault,
     records,
@@ -89,6 +92,15 @@ fn over_since(listed: &Item) -> Option<Timestamp> {
     Timestamp::from_millisecond(moment.parse().ok()?).ok()
 }
 
+/// Whether the time of a row is over and nothing but the row itself has to go.
+fn goes_with_others(row: &Item, now: Timestamp) -> bool {
+    !row.is_live(now) && row.kind != RecordKind::Media
+}
+
+fn deletion(row: &Item) -> Op {
+    Op::Delete { key: row.key.clone(), when: Condition::Version(row.version) }
+}
+
 /// What became of one thing.
 enum Fate {
     Removed,
@@ -107,35 +119,48 @@ impl RetentionSweep {
         for of in Use::ALL {
             self.day_salts(of, sweep, at, receipt).await?;
         }
-        self.rows(sweep, at, receipt).await?;
+        self.rows(DueKind::Expiry, sweep, at, receipt).await?;
         for area in Area::ALL {
             self.unnamed_blobs(sweep, area, at, receipt).await?;
         }
-        Ok(())
+        self.rows(DueKind::Fleeting, sweep, at, receipt).await
     }
 
     /// Rows whose time is over, and what removals left.
     async fn rows(
         &self,
+        kind: DueKind,
         sweep: Sweep,
         at: &Invocation,
         receipt: &mut Receipt,
     ) -> Result<(), Failure> {
-        for shard in 0..DueKind::Expiry.shards() {
-            let query = DueKind::Expiry.query(shard, at.now);
+        let first = at.now.as_second().div_euclid(3_600).rem_euclid(i64::from(kind.shards()));
+        let first = u32::try_from(first).unwrap_or(0);
+        for shard in (first..kind.shards()).chain(0..first) {
+            let query = kind.query(shard, at.now);
             let mut page = Page::first(PAGE);
             loop {
                 let slice = self.0.table.query(&query, &page).await?;
                 let keys: Vec<Key> = slice.items.iter().map(|listed| listed.key.clone()).collect();
                 // The index may be late: only the rows themselves tell whether their time is over.
                 let rows = self.0.table.get_many(&keys).await?;
-                for (listed, row) in slice.items.iter().zip(rows) {
+                let since = slice.items.iter().map(|listed| over_since(listed).unwrap_or(at.now));
+                let (together, alone): (Vec<_>, Vec<_>) = since.zip(rows).partition(|(_, row)| {
+                    row.as_ref().is_some_and(|row| goes_with_others(row, at.now))
+                });
+                for (since, row) in alone {
                     if at.time_left() < MARGIN {
                         receipt.complete = false;
                         return Ok(());
                     }
-                    let fate = self.row(sweep, row, at.now).await;
-                    receipt.table.count(fate, over_since(listed).unwrap_or(at.now));
+                    receipt.table.count(self.row(sweep, row, at.now).await, since);
+                }
+                for some in together.chunks(MAX_OPS) {
+                    if at.time_left() < MARGIN {
+                        receipt.complete = false;
+                        return Ok(());
+                    }
+                    self.many(sweep, some, at, receipt).await;
                 }
                 match slice.next {
                     Some(next) => page = Page::after(PAGE, Some(next)),
@@ -144,6 +169,29 @@ impl RetentionSweep {
             }
         }
         Ok(())
+    }
+
+    /// Deletes rows that are no more than rows in one commit. Where one was written anew since it was read, each goes
+    /// by itself.
+    async fn many(
+        &self,
+        sweep: Sweep,
+        rows: &[(Timestamp, Option<Item>)],
+        at: &Invocation,
+        receipt: &mut Receipt,
+    ) {
+        let ops = rows.iter().filter_map(|(_, row)| row.as_ref().map(deletion)).collect();
+        match self.0.table.commit(ops, None).await {
+            Err(CommitError::Conditions(_) | CommitError::Contended) => {
+                for (since, row) in rows {
+                    receipt.table.count(self.row(sweep, row.clone(), at.now).await, *since);
+                }
+            }
+            outcome => {
+                let since = rows.iter().map(|(since, _)| *since);
+                receipt.table.count_many(outcome.map_err(Failure::from), since);
+            }
+        }
     }
 
     async fn row(&self, sweep: Sweep, row: Option<Item>, now: Timestamp) -> Result<Fate, Failure> {
@@ -157,8 +205,7 @@ impl RetentionSweep {
         if item.is_live(now) {
             return Ok(Fate::StillWanted);
         }
-        let mut ops =
-            vec![Op::Delete { key: item.key.clone(), when: Condition::Version(item.version) }];
+        let mut ops = vec![deletion(&item)];
         let mut upload = None;
         if item.kind == RecordKind::Media {
             let media = records::read::<Media>(&item)?.record;

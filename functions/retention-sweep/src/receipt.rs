@@ -41,11 +41,32 @@ impl Tally {
             Ok(Fate::AlreadyGone) => self.already_gone += 1,
             Err(failure) => {
                 nexus_handler::outcome::log("retention-sweep", &failure);
-                self.failed += 1;
-                self.oldest_left = Some(self.oldest_left.map_or(over_since, |o| o.min(over_since)));
+                self.failed(over_since);
             }
         }
         self.found += 1;
+    }
+
+    /// Counts things that were removed together, or not.
+    pub(crate) fn count_many(
+        &mut self,
+        outcome: Result<(), Failure>,
+        over_since: impl ExactSizeIterator<Item = Timestamp>,
+    ) {
+        let many = over_since.len() as u64;
+        self.found += many;
+        match outcome {
+            Ok(()) => self.removed += many,
+            Err(failure) => {
+                nexus_handler::outcome::log("retention-sweep", &failure);
+                over_since.for_each(|since| self.failed(since));
+            }
+        }
+    }
+
+    fn failed(&mut self, over_since: Timestamp) {
+        self.failed += 1;
+        self.oldest_left = Some(self.oldest_left.map_or(over_since, |o| o.min(over_since)));
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,16 +12,23 @@ use jiff::{SignedDuration, ToSpan};
 use nexus_contract::{Fault, Faults, Flaky, StaleIndex};
 use nexus_core::blobs::{Joined, UploadRules};
 use nexus_core::directory::OutsideKind;
-use nexus_core::retention::{ABANDONED_AFTER, RECEIPT_AGE, UNNAMED_BLOB_AGE};
+use nexus_core::retention::{ABANDONED_AFTER, LIVE_AGE, RECEIPT_AGE, UNNAMED_BLOB_AGE};
+use nexus_core::sweep::DueKind;
+use nexus_core::table::{CommitError, CommitToken, Page, Query, Slice, StoreError};
 use nexus_core::vault::{Freshness, Vault};
-use nexus_core::{BlobKey, Blobs, Directory, Op, Product, RecordKind, Scope, Table, records};
+use nexus_core::{
+    BlobKey, Blobs, Condition, Directory, Item, Key, Op, Product, Record, RecordKind, Scope, Table,
+    records,
+};
 use nexus_engine::account::Settings;
+use nexus_engine::clicks::{Agent, Click, ClickId, Place, Visitor};
 use nexus_engine::day_salts::{DaySalts, Use, day_of};
 use nexus_engine::desk::Desk;
 use nexus_engine::media::{BegunUpload, MediaClass, MediaState};
+use nexus_engine::tallies::{self, AsStored, ClickWriter, Letter, Recount};
 use nexus_engine::{EnginePlatform, Media, blob_names, cache, removal};
 use nexus_handler::{Entry, ErasedFunction, Invocation};
-use nexus_kernel::{Failure, Timestamp};
+use nexus_kernel::{Failure, Pii, Timestamp};
 use nexus_retention_sweep::{Receipt, RetentionSweep};
 use nexus_testkit::{MemoryPlatform, build, people};
 
@@ -32,6 +40,22 @@ fn hours(n: i64) -> SignedDuration {
 
 fn scope(tenant: u32) -> Scope {
     people::scope(people::tenant(tenant))
+}
+
+fn click(n: u32, at: Timestamp) -> Click {
+    Click {
+        id: ClickId::derived(&["click", &n.to_string()]),
+        at,
+        link: "BCDFGHJK23".into(),
+        post: None,
+        place: Place::Unlocated,
+        agent: Agent { text: format!("agent {}", n % 4), ..Agent::default() },
+        referrer: None,
+        visitor: Visitor([1; 8]),
+        bot: None,
+        head: false,
+        no_accept: false,
+    }
 }
 
 /// The function on a platform.
@@ -324,6 +348,161 @@ async fn a_run_without_time_says_so_and_the_next_one_goes_on() {
     assert_eq!(house.removed().await, (1, 1));
 }
 
+/// A table on which each commit takes a second.
+struct Slow(Arc<dyn Table>);
+
+#[async_trait::async_trait]
+impl Table for Slow {
+    async fn get(&self, key: &Key) -> Result<Option<Item>, StoreError> {
+        self.0.get(key).await
+    }
+
+    async fn query(&self, query: &Query, page: &Page) -> Result<Slice, StoreError> {
+        self.0.query(query, page).await
+    }
+
+    async fn commit(&self, ops: Vec<Op>, token: Option<&CommitToken>) -> Result<(), CommitError> {
+        tokio::time::advance(Duration::from_secs(1)).await;
+        self.0.commit(ops, token).await
+    }
+
+    async fn scan(&self, page: &Page) -> Result<Slice, StoreError> {
+        self.0.scan(page).await
+    }
+}
+
+impl House {
+    fn slow() -> Self {
+        Self::on(MemoryPlatform::new().with_table(|table| Arc::new(Slow(table))))
+    }
+
+    /// A run that has time for so many commits before its receipt.
+    async fn run_briefly(&self, commits: u64) -> Receipt {
+        let long = Duration::from_millis(5_000 + 1_000 * commits - 500);
+        let deadline = tokio::time::Instant::now() + long;
+        let at = Invocation { deadline, ..self.platform.invocation() };
+        self.try_run(at).await.unwrap()
+    }
+
+    /// Keeps answers for so long of which the sweep finds each in this shard.
+    async fn keep_in_shard(&self, shard: u32, first: u32, count: usize, wait: SignedDuration) {
+        let scope = scope(1);
+        let ops = (first..).filter_map(|n| {
+            let op = cache::keep(&scope, cache::question("fake", &n), &n, self.after(wait));
+            let Op::Put { item, .. } = &op else { panic!("{op:?}") };
+            let place = item.due.clone().unwrap().partition;
+            place.ends_with(&format!("#{shard}")).then_some(op)
+        });
+        self.platform.commit(ops.take(count).collect()).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn n51_a_flood_of_live_rows_holds_up_no_inquiry_that_is_over() {
+    use nexus_engine::inquiries::{Inquiry, InquiryId, InquiryState};
+
+    let house = House::slow();
+    let platform = &house.platform;
+    let last = DueKind::Expiry.shards() - 1;
+    let inquiry = |n: u32| Inquiry {
+        id: InquiryId::derived(&["inquiry", &n.to_string()]),
+        at: platform.now(),
+        product: build::product_id(1),
+        name: Pii::new("Ada".into()),
+        email: Pii::new("ada@example.com".into()),
+        message: Pii::new("Is it gluten free?".into()),
+        from: None,
+        sentiment: None,
+        state: InquiryState::New,
+        assignee: None,
+        notes: Vec::new(),
+    };
+    let in_last = |inquiry: &Inquiry| {
+        inquiry.due(&scope(1)).unwrap().partition.ends_with(&format!("#{last}"))
+    };
+    platform.put(&scope(1), &(0..).map(inquiry).find(in_last).unwrap()).await;
+    platform.advance(hours(24 * 366));
+
+    let writer = ClickWriter::new(Arc::new(platform.table.clone()), platform.ambient());
+    for n in 0..500 {
+        let clicks = [click(n, platform.now())];
+        let letters = [Letter { scope: scope(1), clicks: &clicks }];
+        assert!(writer.write(&letters).await.is_empty());
+    }
+    platform.advance(LIVE_AGE);
+    let receipt = house.run_briefly(1).await;
+    assert!(!receipt.complete, "there was no time for the flood");
+    assert_eq!(house.count(RecordKind::Inquiry).await, 0);
+    // As many as one commit takes go at once, so an hour is enough for a flood.
+    let receipt = house.run_briefly(20).await;
+    assert!(receipt.complete, "{receipt:?}");
+    assert_eq!((house.count(RecordKind::Live).await, receipt.table.removed), (0, 500));
+    assert_eq!(house.removed().await, (0, 0), "the next run finds nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_is_full_again_every_hour_leaves_the_others_their_turn() {
+    let house = House::slow();
+    house.keep_in_shard(7, 0, 1, hours(1)).await;
+    let all = DueKind::Expiry.shards();
+    for hour in 0..all {
+        house.keep_in_shard(0, 10_000 * (hour + 1), 100, hours(1)).await;
+        house.platform.advance(hours(1));
+        house.run_briefly(1).await;
+    }
+    let left = house.platform.rows().await;
+    let left = left.iter().filter(|row| row.kind == RecordKind::Cache);
+    let left: Vec<_> = left.map(|row| row.due.clone().unwrap().partition).collect();
+    assert!(left.iter().all(|place| place.ends_with("#0")), "{left:?}");
+}
+
+#[tokio::test]
+async fn a_row_that_is_written_anew_meanwhile_stays_and_the_others_of_its_commit_go() {
+    let platform = MemoryPlatform::new()
+        .with_table(|table| Arc::new(Anew { table, once: AtomicBool::new(true) }));
+    let house = House::on(platform);
+    for n in 0..50 {
+        house.keep(1, &n.to_string(), hours(1)).await;
+    }
+    house.platform.advance(hours(1));
+    let receipt = house.run().await;
+    assert_eq!((receipt.table.removed, receipt.table.failed), (49, 0));
+    assert_eq!(house.count(RecordKind::Cache).await, 1);
+}
+
+/// A table in which somebody writes a row anew just before it would be deleted, once.
+struct Anew {
+    table: Arc<dyn Table>,
+    once: AtomicBool,
+}
+
+#[async_trait::async_trait]
+impl Table for Anew {
+    async fn get(&self, key: &Key) -> Result<Option<Item>, StoreError> {
+        self.table.get(key).await
+    }
+
+    async fn query(&self, query: &Query, page: &Page) -> Result<Slice, StoreError> {
+        self.table.query(query, page).await
+    }
+
+    async fn commit(&self, ops: Vec<Op>, token: Option<&CommitToken>) -> Result<(), CommitError> {
+        if let Some(Op::Delete { key, .. }) = ops.first()
+            && self.once.swap(false, Ordering::Relaxed)
+        {
+            let mut item = self.table.get(key).await.unwrap().unwrap();
+            item.version += 1;
+            let anew = vec![Op::Put { item, when: Condition::Always }];
+            self.table.commit(anew, None).await.unwrap();
+        }
+        self.table.commit(ops, token).await
+    }
+
+    async fn scan(&self, page: &Page) -> Result<Slice, StoreError> {
+        self.table.scan(page).await
+    }
+}
+
 #[tokio::test]
 async fn n49_ghosts_of_a_late_index_remove_nothing_that_is_live() {
     for seed in 0..20 {
@@ -442,34 +621,17 @@ async fn the_oldest_that_is_left_is_told() {
 
 #[tokio::test]
 async fn n52_what_is_kept_of_clicks_is_never_swept_and_what_expires_around_it_is() {
-    use nexus_engine::clicks::{Agent, Click, ClickId, Place, Visitor};
-    use nexus_engine::tallies::{self, AsStored, ClickWriter, Letter, Recount};
-
     let house = House::new();
     let platform = &house.platform;
     let writer = ClickWriter::new(Arc::new(platform.table.clone()), platform.ambient());
-    let clicks: Vec<Click> = (0..150)
-        .map(|n| Click {
-            id: ClickId::derived(&["click", &n.to_string()]),
-            at: platform.now(),
-            link: "BCDFGHJK23".into(),
-            post: None,
-            place: Place::Unlocated,
-            agent: Agent { text: format!("agent {}", n % 4), ..Agent::default() },
-            referrer: None,
-            visitor: Visitor([1; 8]),
-            bot: None,
-            head: false,
-            no_accept: false,
-        })
-        .collect();
+    let clicks: Vec<Click> = (0..150).map(|n| click(n, platform.now())).collect();
     let letters = [Letter { scope: scope(1), clicks: &clicks }];
     assert!(writer.write(&letters).await.is_empty());
     house.keep(1, "around them", hours(1)).await;
     platform.advance(hours(48));
     let due = platform.rows().await.into_iter().find(|row| row.kind == RecordKind::Recount);
-    let due = records::read::<Recount>(&due.unwrap()).unwrap();
-    tallies::recount(&platform.table, &scope(1), due, &AsStored).await.unwrap();
+    let mut due = records::read::<Recount>(&due.unwrap()).unwrap();
+    tallies::recount(&platform.table, &scope(1), &mut due, &AsStored).await.unwrap();
 
     let forever =
         [RecordKind::Click, RecordKind::Tally, RecordKind::ClickDay, RecordKind::UserAgent];
@@ -563,7 +725,7 @@ async fn n10_a_salt_that_is_older_than_the_days_looked_back_is_found_by_its_row(
     let house = House::new();
     let name = salted(Use::Visitors, &house.platform, 0).await;
     // As adapters keep it that have rows.
-    let row = nexus_core::Item {
+    let row = Item {
         key: name.key(),
         kind: RecordKind::Secret,
         version: 1,
@@ -573,7 +735,7 @@ async fn n10_a_salt_that_is_older_than_the_days_looked_back_is_found_by_its_row(
         counter: 0,
         body: "{}".into(),
     };
-    let put = Op::Put { item: row, when: nexus_core::Condition::Absent };
+    let put = Op::Put { item: row, when: Condition::Absent };
     house.platform.commit(vec![put]).await;
     house.platform.advance(hours(24 * 40));
     assert_eq!(house.run().await.salts.removed, 1);

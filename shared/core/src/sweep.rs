@@ -23,6 +23,8 @@ pub enum DueKind {
     Refresh,
     /// A row has expired, or an upload was abandoned.
     Expiry,
+    /// A row has expired of which there are many at all times: apart, so that they hold up no other.
+    Fleeting,
     /// A day of clicks is to be counted anew.
     Recount,
     /// Comments of a post are to be read.
@@ -37,6 +39,7 @@ impl DueKind {
             Self::Unknown => "unknown",
             Self::Refresh => "refresh",
             Self::Expiry => "expiry",
+            Self::Fleeting => "fleeting",
             Self::Recount => "recount",
             Self::Listen => "listen",
         }
@@ -46,7 +49,7 @@ impl DueKind {
     pub const fn shards(self) -> u32 {
         match self {
             Self::Effect => 16,
-            Self::Outbox | Self::Expiry => 8,
+            Self::Outbox | Self::Expiry | Self::Fleeting => 8,
             Self::Unknown | Self::Recount => 4,
             Self::Refresh | Self::Listen => 2,
         }

@@ -6,8 +6,8 @@
 
 use jiff::SignedDuration;
 use nexus_core::retention::LIVE_AGE;
-use nexus_core::sweep::moment;
-use nexus_core::table::{Page, Query};
+use nexus_core::sweep::{DueKind, moment};
+use nexus_core::table::{IndexEntry, Page, Query};
 use nexus_core::{Key, Record, RecordKind, Scope, Table, records};
 use nexus_kernel::{Failure, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,11 @@ impl Record for Live {
 
     fn expires(&self) -> Option<Timestamp> {
         self.at.saturating_add(LIVE_AGE).ok()
+    }
+
+    fn due(&self, scope: &Scope) -> Option<IndexEntry> {
+        let id = self.key(scope).sk().to_owned();
+        self.expires().map(|at| DueKind::Fleeting.entry(scope, &id, at))
     }
 }
 
