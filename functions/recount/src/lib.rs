@@ -75,11 +75,10 @@ impl Function for RecountClicks {
     async fn handle(&self, _: Scheduled, at: Invocation) -> Result<Done, Failure> {
         let sweep = Sweep::begin(Product::Engine);
         let mut done = Done { complete: true, ..Done::default() };
-        for shard in 0..DueKind::Recount.shards() {
-            self.shard(sweep, shard, &at, &mut done).await?;
-        }
+        let walked = self.shards(sweep, &at, &mut done).await;
+        // What was corrected before a store failed wakes somebody too.
         at.measures.note(Measure::CorrectedTallies, done.corrected);
-        Ok(done)
+        walked.map(|()| done)
     }
 }
 
@@ -92,6 +91,13 @@ enum Fate {
 }
 
 impl RecountClicks {
+    async fn shards(&self, sweep: Sweep, at: &Invocation, done: &mut Done) -> Result<(), Failure> {
+        for shard in 0..DueKind::Recount.shards() {
+            self.shard(sweep, shard, at, done).await?;
+        }
+        Ok(())
+    }
+
     async fn shard(
         &self,
         sweep: Sweep,
@@ -108,17 +114,14 @@ impl RecountClicks {
             let rows = self.0.table.get_many(&keys).await?.into_iter().flatten();
             let mut fates =
                 stream::iter(rows.map(|row| self.row(sweep, row, at))).buffer_unordered(AT_ONCE);
-            while let Some(fate) = fates.next().await {
+            while let Some((fate, corrected)) = fates.next().await {
+                done.corrected += corrected;
                 match fate {
-                    Fate::Dealt(Recounted::Counted { judged, corrected }) => {
+                    Fate::Dealt(Recounted::Counted { judged }) => {
                         done.counted += 1;
                         done.judged += judged;
-                        done.corrected += corrected;
                     }
-                    Fate::Dealt(Recounted::Later { corrected }) => {
-                        done.later += 1;
-                        done.corrected += corrected;
-                    }
+                    Fate::Dealt(Recounted::Later) => done.later += 1,
                     Fate::NotDue => {}
                     Fate::Failed => done.failed += 1,
                     Fate::NoTime => done.complete = false,
@@ -131,29 +134,32 @@ impl RecountClicks {
         }
     }
 
-    async fn row(&self, sweep: Sweep, row: Item, at: &Invocation) -> Fate {
+    /// What became of a row, and how many tallies were corrected: where it failed too. What was told then is told again
+    /// by whoever ends the count.
+    async fn row(&self, sweep: Sweep, row: Item, at: &Invocation) -> (Fate, u64) {
         if at.time_left() < MARGIN {
-            return Fate::NoTime;
+            return (Fate::NoTime, 0);
         }
+        let mut corrected = 0;
         let dealt = async {
             let scope =
                 sweep.scope_of(&row.key).ok_or_else(|| Failure::bug("a row of nobody's"))?;
-            let recount = records::read::<Recount>(&row)?;
+            let mut recount = records::read::<Recount>(&row)?;
             if at.now < recount.record.due {
                 return Ok(Fate::NotDue);
             }
             let (table, judge) = (&*self.0.table, &*self.0.judge);
-            let outcome = tallies::recount(table, &scope, recount, judge).await?;
-            if let Recounted::Counted { corrected: wrong @ 1.., .. }
-            | Recounted::Later { corrected: wrong @ 1.. } = outcome
-            {
-                tracing::error!(key = row.key.sk(), wrong, "tallies did not agree with their rows");
-            }
-            Ok::<_, Failure>(Fate::Dealt(outcome))
+            let outcome = tallies::recount(table, &scope, &mut recount, judge).await;
+            corrected = recount.record.corrected;
+            Ok::<_, Failure>(Fate::Dealt(outcome?))
         };
-        dealt.await.unwrap_or_else(|failure| {
+        let fate = dealt.await.unwrap_or_else(|failure| {
             tracing::warn!(key = row.key.sk(), %failure, "a day is counted again later");
             Fate::Failed
-        })
+        });
+        if corrected > 0 {
+            tracing::error!(key = row.key.sk(), corrected, "tallies did not agree with their rows");
+        }
+        (fate, corrected)
     }
 }

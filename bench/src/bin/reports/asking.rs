@@ -127,8 +127,8 @@ async fn count_all(platform: &MemoryPlatform, table: &Arc<dyn Table>) -> Outcome
             }
             for row in due.items {
                 let scope = sweep.scope_of(&row.key).ok_or("a row of nobody's")?;
-                let recount = records::read::<Recount>(&row)?;
-                tallies::recount(&**table, &scope, recount, &AsStored).await?;
+                let mut recount = records::read::<Recount>(&row)?;
+                tallies::recount(&**table, &scope, &mut recount, &AsStored).await?;
                 counted += 1;
             }
         }

@@ -74,6 +74,7 @@ async fn whoever_dies_at_any_call_leaves_what_the_next_run_ends() {
         for how in [Fault::Before, Fault::After] {
             let ground = written().await;
             // Many are wrong, so that they are corrected in several commits.
+            let many = ground.tallies().await.len() as u64;
             for row in ground.rows(RecordKind::Tally).await {
                 let (key, when) = (row.key, nexus_core::table::Condition::Present);
                 let add = Op::Add { key, kind: RecordKind::Tally, delta: 2, expires: None, when };
@@ -82,11 +83,12 @@ async fn whoever_dies_at_any_call_leaves_what_the_next_run_ends() {
             let faults = Faults::crash(at, how);
             let table: Arc<dyn Table> = Arc::new(ground.platform.table.clone());
             let flaky: Arc<dyn Table> = Arc::new(Flaky::new(table, faults.clone()));
-            // Its outcome is lost with the process.
-            drop(ground.run_on(flaky, Arc::new(AsStored)).await);
+            let (_, told) = ground.run_on(flaky, Arc::new(AsStored)).await;
             over += usize::from(faults.calls() <= at);
-            ground.run().await;
+            let next = ground.run().await;
             let what = format!("call {at} {how:?}");
+            // Each run tells what is known to be corrected: none is lost, and some may be told twice.
+            assert_eq!(told.unwrap_or(0).max(next.corrected), many, "{what}: {told:?} {next:?}");
             assert_eq!(ground.tallies().await, right, "{what}");
             assert_eq!(ground.days().await, record, "{what}");
             assert!(ground.rows(RecordKind::Recount).await.is_empty(), "{what}");

@@ -4,6 +4,7 @@
 //! conditioned on the version that was read. So whoever counts while a click comes writes nothing, and counts again
 //! later. A crash after any commit leaves what the next run finds and finishes: a click that was judged anew was added
 //! or taken away in the same commit, a tally that was corrected agrees, and the row is deleted with the day's record.
+//! How many tallies were corrected stands in the row from the commit that corrects them: whoever ends the count tells it.
 
 use jiff::SignedDuration;
 use nexus_core::sweep::DueKind;
@@ -32,6 +33,15 @@ pub struct Recount {
     pub link: String,
     /// When it may be counted.
     pub due: Timestamp,
+    /// How many tallies did not agree with the rows and were corrected, by whoever began to count: somebody should know
+    /// why.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub corrected: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Record for Recount {
@@ -73,7 +83,7 @@ pub fn ask(
     if now < first_due(day) {
         return Err(Failure::conflict("The day is not over: it will be counted in its time."));
     }
-    let recount = Recount { day, link: link.to_owned(), due: now };
+    let recount = Recount { day, link: link.to_owned(), due: now, corrected: 0 };
     Ok(match records::write(scope, &recount) {
         Op::Put { mut item, when } => {
             item.version = version;
@@ -112,29 +122,25 @@ pub enum Recounted {
     Counted {
         /// How many of its clicks today's rules judge otherwise.
         judged: u64,
-        /// How many tallies did not agree with the rows, and were corrected: somebody should know why.
-        corrected: u64,
     },
     /// A click came meanwhile: it is counted another time.
-    Later {
-        /// How many tallies were corrected until then.
-        corrected: u64,
-    },
+    Later,
 }
 
-/// Counts a day anew, corrects its tallies, keeps its record and deletes the row that asked for it.
+/// Counts a day anew, corrects its tallies, keeps its record and deletes the row that asked for it. What was corrected
+/// stands in the row that was handed over, however it ends.
 ///
 /// # Errors
-/// The store does not answer. The row stands, and the next run goes on.
+/// The store does not answer. Unless only the last answer was lost the row stands, and the next run goes on.
 pub async fn recount(
     table: &dyn Table,
     scope: &Scope,
-    row: Stored<Recount>,
+    row: &mut Stored<Recount>,
     judge: &dyn Judge,
 ) -> Result<Recounted, Failure> {
+    let Recount { day, link, .. } = row.record.clone();
     let mut lock = Lock { table, scope, row };
-    let Recount { day, link, .. } = lock.row.record.clone();
-    let (mut counting, mut judged, mut corrected) = (Counting::default(), 0, 0);
+    let (mut counting, mut judged) = (Counting::default(), 0);
 
     let mut pages = Pages::of(table, scope, &link, day);
     while let Some(page) = pages.next().await? {
@@ -148,26 +154,30 @@ pub async fn recount(
         }
         for some in others.chunks(JUDGED_AT_ONCE) {
             judged += some.len() as u64;
-            if !lock.commit(judged_anew(scope, &link, day, some)).await? {
-                return Ok(Recounted::Later { corrected });
+            if !lock.commit(judged_anew(scope, &link, day, some), 0).await? {
+                return Ok(Recounted::Later);
             }
         }
     }
 
     let wrong = differences(table, scope, &link, day, &mut counting).await?;
+    if !wrong.is_empty() {
+        // Before they are corrected: a process that dies then has told it.
+        let wrong = wrong.len();
+        tracing::warn!(link, %day, wrong, "tallies that do not agree with their rows are to be corrected");
+    }
     for some in wrong.chunks(MAX_OPS - 1) {
         let ops = some.iter().map(|(counter, delta)| counter.add(scope, &link, day, 0, *delta));
-        if !lock.commit(ops.collect()).await? {
-            return Ok(Recounted::Later { corrected });
+        if !lock.commit(ops.collect(), some.len() as u64).await? {
+            return Ok(Recounted::Later);
         }
-        corrected += some.len() as u64;
     }
 
     let counted = counting.done(&link, day);
     if lock.end(records::write(scope, &counted)).await? {
-        Ok(Recounted::Counted { judged, corrected })
+        Ok(Recounted::Counted { judged })
     } else {
-        Ok(Recounted::Later { corrected })
+        Ok(Recounted::Later)
     }
 }
 
@@ -175,16 +185,21 @@ pub async fn recount(
 struct Lock<'a> {
     table: &'a dyn Table,
     scope: &'a Scope,
-    row: Stored<Recount>,
+    row: &'a mut Stored<Recount>,
 }
 
 impl Lock<'_> {
     /// Commits, if no click came meanwhile; whether so. The row's version counts up, so that a commit whose answer was
     /// lost cannot be applied again.
-    async fn commit(&mut self, mut ops: Vec<Op>) -> Result<bool, Failure> {
-        ops.push(self.row.update(self.scope));
+    async fn commit(&mut self, mut ops: Vec<Op>, corrected: u64) -> Result<bool, Failure> {
+        let mut next = self.row.clone();
+        next.record.corrected = next.record.corrected.saturating_add(corrected);
+        ops.push(next.update(self.scope));
+        next.version = next.version.saturating_add(1);
         let done = applied(self.table.commit(ops, None).await)?;
-        self.row.version = self.row.version.saturating_add(1);
+        if done {
+            *self.row = next;
+        }
         Ok(done)
     }
 

@@ -255,7 +255,7 @@ impl ClickWriter {
         if early && self.known().days.contains(&(*scope, (*link).to_owned(), *day)) {
             return (None, false);
         }
-        let recount = Recount { day: *day, link: (*link).to_owned(), due };
+        let recount = Recount { day: *day, link: (*link).to_owned(), due, corrected: 0 };
         let version = if early { 1 } else { drawn_version(&self.ambient) };
         let op = match records::write(scope, &recount) {
             Op::Put { item, when } => Op::Put { item: Item { version, ..item }, when },
