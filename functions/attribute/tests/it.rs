@@ -1,16 +1,18 @@
 //! Clicks come in batches, and count once.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 
 use nexus_attribute::Attribute;
 use nexus_contract::{Fault, Faults, Flaky};
 use nexus_core::effect::EffectId;
-use nexus_core::{Envelope, Item, RecordKind, Scope};
+use nexus_core::table::{CommitError, CommitToken, Page, Query, Slice, StoreError};
+use nexus_core::{Envelope, Item, Key, Op, RecordKind, Scope, Table};
 use nexus_engine::EnginePlatform;
 use nexus_engine::clicks::{Agent, BotReason, Click, ClickId, Place, Referrer, Spot, Visitor};
 use nexus_engine::hops::Clicks;
-use nexus_engine::tallies::{Pages, day_of, live};
+use nexus_engine::platform::Access;
+use nexus_engine::tallies::{ClickWriter, Letter, Pages, day_of, live};
 use nexus_handler::{Entry, Invocation};
 use nexus_kernel::Timestamp;
 use nexus_testkit::{MemoryPlatform, people};
@@ -229,6 +231,65 @@ async fn a_table_that_fails_now_and_then_is_asked_again_by_the_queue() {
         assert!(batch.is_empty(), "seed {seed}");
         counted(&platform, &clicks, &format!("seed {seed}")).await;
     }
+}
+
+/// A table in which others are at the same rows: of commits that begin with the same row the first eight change nothing.
+struct Crowded {
+    table: Arc<dyn Table>,
+    met: Mutex<BTreeMap<Key, u32>>,
+}
+
+#[async_trait::async_trait]
+impl Table for Crowded {
+    async fn get(&self, key: &Key) -> Result<Option<Item>, StoreError> {
+        self.table.get(key).await
+    }
+
+    async fn query(&self, query: &Query, page: &Page) -> Result<Slice, StoreError> {
+        self.table.query(query, page).await
+    }
+
+    async fn commit(&self, ops: Vec<Op>, token: Option<&CommitToken>) -> Result<(), CommitError> {
+        let met = {
+            let mut met = self.met.lock().unwrap();
+            let met = met.entry(ops[0].key().clone()).or_default();
+            *met += 1;
+            *met
+        };
+        if met <= 8 { Err(CommitError::Contended) } else { self.table.commit(ops, token).await }
+    }
+
+    async fn scan(&self, page: &Page) -> Result<Slice, StoreError> {
+        self.table.scan(page).await
+    }
+}
+
+#[tokio::test]
+async fn n23_where_many_follow_one_link_at_once_each_click_counts_once_and_none_is_lost() {
+    let platform = MemoryPlatform::new()
+        .with_table(|table| Arc::new(Crowded { table, met: Mutex::default() }));
+    let clicks = some(&platform, 300);
+    for _ in 0..2 {
+        let messages = [message(0, &scope(1), &clicks)];
+        let failed = deliver(&platform, &messages, platform.invocation()).await;
+        assert_eq!(failed, [""; 0]);
+        counted(&platform, &clicks, "where it is crowded").await;
+    }
+}
+
+#[tokio::test]
+async fn whoever_adds_begins_at_a_shard_by_chance() {
+    let platform = MemoryPlatform::new();
+    let wired: &dyn EnginePlatform = &platform;
+    let writer = ClickWriter::new(wired.table(Access::Write), platform.ambient());
+    for n in 0..32 {
+        let letters = [Letter { scope: scope(1), clicks: &[click(2 * n + 1, platform.now())] }];
+        assert!(writer.write(&letters).await.is_empty());
+    }
+    let rows = platform.rows().await;
+    let tallies = of_kind(&rows, RecordKind::Tally).into_iter();
+    let shards: BTreeSet<&str> = tallies.filter_map(|r| r.key.sk().split('#').nth(2)).collect();
+    assert_eq!(shards, ["0", "1", "2", "3"].into());
 }
 
 #[tokio::test]

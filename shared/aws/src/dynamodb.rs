@@ -13,14 +13,17 @@ mod questions;
 mod rows;
 
 use std::error::Error;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::AsyncSleep;
 use nexus_core::table::{
     CommitError, CommitToken, Item, Key, Op, Page, Query, Slice, StoreError, Table, check_limits,
     check_token,
 };
+use nexus_kernel::Ambient;
 
 /// A product's table.
 #[derive(Debug, Clone)]
@@ -80,6 +83,14 @@ impl Table for DynamoTable {
             found.last_evaluated_key.map(|last| questions::scan_cursor(&last)).transpose()?;
         Ok(Slice { items: rows::read_all(found.items)?, next })
     }
+}
+
+/// Waits half to the whole of a time: not all who met here come again at once.
+async fn pause(client: &Client, longest: Duration) {
+    let Some(sleep) = client.config().sleep_impl() else { return };
+    let mut drawn = [0];
+    Ambient::system().chance.fill(&mut drawn);
+    sleep.sleep(longest / 2 + longest / 2 * u32::from(drawn[0]) / 255).await;
 }
 
 fn unavailable(error: impl Error + Send + Sync + 'static) -> StoreError {

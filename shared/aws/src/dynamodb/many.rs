@@ -4,13 +4,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::AsyncSleep;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use nexus_core::table::{Item, Key, StoreError};
-use nexus_kernel::Ambient;
 
 use super::rows::{self, Attributes};
-use super::unavailable;
+use super::{pause, unavailable};
 
 /// The most keys in one call, as DynamoDB has it.
 const BATCH: usize = 100;
@@ -47,7 +45,7 @@ pub(super) async fn read(
                 return Err(unavailable(LeftOut(left)));
             }
             if left > 0 {
-                pause(client, in_vain).await;
+                pause(client, PAUSE * 2_u32.pow(in_vain)).await;
             }
         }
     }
@@ -71,15 +69,6 @@ async fn once(
     let left = answer.unprocessed_keys.and_then(|mut of| of.remove(table));
     let left = left.map(|left| left.keys).unwrap_or_default();
     Ok((left.len(), left))
-}
-
-/// Waits half to the whole of a time that grows with each try in vain: not all who were left out ask again at once.
-async fn pause(client: &Client, in_vain: u32) {
-    let Some(sleep) = client.config().sleep_impl() else { return };
-    let mut drawn = [0];
-    Ambient::system().chance.fill(&mut drawn);
-    let longest = PAUSE * 2_u32.pow(in_vain.min(TRIES));
-    sleep.sleep(longest / 2 + longest / 2 * u32::from(drawn[0]) / 255).await;
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ impl Record for KeptAgent {
     }
 }
 
-fn key(scope: &Scope, id: AgentId) -> Key {
+pub(super) fn key(scope: &Scope, id: AgentId) -> Key {
     scope.key(PARTITION, BASE64URL_NOPAD.encode(&id))
 }
 

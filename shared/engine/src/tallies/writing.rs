@@ -5,6 +5,9 @@
 //! rest is committed again. A commit whose answer was lost needs no token for that: repeated, it finds its rows.
 //!
 //! Robots' clicks are written and not counted.
+//!
+//! A link that many follow at once has many who write its clicks. So each begins at a shard by chance, and goes to another
+//! where it meets somebody; and browsers' names, which all of them share, are kept before and apart.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +18,7 @@ use nexus_core::table::{CommitError, MAX_OPS, Op};
 use nexus_core::{Item, Scope, Table, records};
 use nexus_kernel::{Ambient, Failure, Timestamp};
 
-use super::agents::{AgentId, KeptAgent, id_of};
+use super::agents::{self, AgentId, KeptAgent, id_of};
 use super::keys::{DAY_MS, Day, TALLY_SHARDS, begin, day_of, is_code};
 use super::live::Live;
 use super::recounting::{Recount, first_due, next_run};
@@ -26,7 +29,7 @@ use crate::clicks::{Agent, Click};
 /// How many links' days are written at once.
 const GROUPS_AT_ONCE: usize = 16;
 /// How often one commit is tried again, where others were at the same rows or its answer was lost.
-const TRIES: u32 = 6;
+const TRIES: u32 = 12;
 /// So many rows that need not be written again are remembered; then it begins anew.
 const REMEMBERED: usize = 50_000;
 /// So long before a day may be counted anew, the row that says so is put with every commit: the clocks of two machines
@@ -77,13 +80,6 @@ struct Group<'a> {
 /// A click on its way, with its agent's short digest.
 type Going<'a> = (&'a Click, Option<AgentId>);
 
-/// A part of a group that fits one commit.
-struct Part<'a> {
-    clicks: Vec<Going<'a>>,
-    /// Agents that may not be kept yet.
-    agents: Vec<(AgentId, &'a Agent)>,
-}
-
 impl ClickWriter {
     /// On this table.
     pub fn new(table: Arc<dyn Table>, ambient: Ambient) -> Self {
@@ -115,6 +111,13 @@ impl ClickWriter {
                 }
             }
         }
+        if let Err(why) = self.keep_agents(groups.values()).await {
+            let mut letters: Vec<usize> = groups.into_values().flat_map(|g| g.letters).collect();
+            letters.sort_unstable();
+            letters.dedup();
+            unwritten.push(Unwritten { letters, why });
+            return unwritten;
+        }
         let groups: Vec<_> = groups.into_values().map(|group| self.group(group)).collect();
         let mut written = stream::iter(groups).buffer_unordered(GROUPS_AT_ONCE);
         while let Some(outcome) = written.next().await {
@@ -123,9 +126,52 @@ impl ClickWriter {
         unwritten
     }
 
+    /// Keeps the agents that no one kept before, ahead of the clicks that name them.
+    async fn keep_agents<'a>(
+        &self,
+        groups: impl Iterator<Item = &'a Group<'a>>,
+    ) -> Result<(), Failure> {
+        let mut open: HashMap<(Scope, AgentId), &Agent> = HashMap::new();
+        for group in groups {
+            let agents = group.clicks.values().map(|click| &click.agent);
+            let agents: HashSet<&Agent> = agents.filter(|a| **a != Agent::default()).collect();
+            open.extend(agents.into_iter().map(|agent| ((group.scope, id_of(agent)), agent)));
+        }
+        open.retain(|of, _| !self.known().agents.contains(of));
+        let mut open: Vec<_> = open.into_iter().collect();
+        let all: Vec<_> = open.iter().map(|(of, _)| *of).collect();
+        let mut tries = 0;
+        while !open.is_empty() {
+            let keys: Vec<_> =
+                open.iter().map(|((scope, id), _)| agents::key(scope, *id)).collect();
+            let mut found = self.table.get_many(&keys).await?.into_iter();
+            open.retain(|_| found.next().flatten().is_none());
+            let Some(some) = open.chunks(MAX_OPS).next() else { break };
+            let ops =
+                some.iter().map(|((scope, _), a)| records::write(scope, &KeptAgent::from(*a)));
+            match self.table.commit(ops.collect(), None).await {
+                Ok(()) => {}
+                // Others keep the same: what they kept is found.
+                Err(CommitError::Contended | CommitError::Unknown(_)) if tries < TRIES => {
+                    tries += 1
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let mut known = self.known();
+        if known.agents.len() > REMEMBERED {
+            known.agents.clear();
+        }
+        known.agents.extend(all);
+        Ok(())
+    }
+
     async fn group(&self, group: Group<'_>) -> Option<Unwritten> {
-        let parts = self.parts(&group).into_iter().enumerate();
-        let parts: Vec<_> = parts.map(|(number, part)| self.part(&group, part, number)).collect();
+        // Parts that are written at once begin at different shards.
+        let first = self.some_shard();
+        let parts = parts(&group).into_iter().zip((0..TALLY_SHARDS).cycle());
+        let parts = parts.map(|(part, n)| self.part(&group, part, (first + n) % TALLY_SHARDS));
+        let parts: Vec<_> = parts.collect();
         // As many at once as a tally has shards: each adds to another one.
         let mut parts = stream::iter(parts).buffer_unordered(usize::from(TALLY_SHARDS));
         let mut failed = None;
@@ -136,54 +182,19 @@ impl ClickWriter {
         failed.map(|why| Unwritten { letters: group.letters, why })
     }
 
-    /// Cuts a group into commits: of clicks, of what they add to, of agents, and two rows that say what was written.
-    fn parts<'a>(&self, group: &Group<'a>) -> Vec<Part<'a>> {
-        let mut ids: HashMap<&Agent, Option<AgentId>> = HashMap::new();
-        let mut parts: Vec<Part<'a>> = Vec::new();
-        let mut part = Part { clicks: Vec::new(), agents: Vec::new() };
-        let mut counters: HashSet<Counter<'a>> = HashSet::new();
-        for click in group.clicks.values().copied() {
-            let agent = *ids
-                .entry(&click.agent)
-                .or_insert_with(|| (click.agent != Agent::default()).then(|| id_of(&click.agent)));
-            let mine = if click.bot.is_some() { None } else { Some(Counter::of(click)) };
-            let mine = mine.into_iter().flatten();
-            let new_counters: Vec<_> = mine.filter(|c| !counters.contains(c)).collect();
-            let new_agent = agent.filter(|id| {
-                !part.agents.iter().any(|(known, _)| known == id)
-                    && !self.known().agents.contains(&(group.scope, *id))
-            });
-            let used = part.clicks.len() + counters.len() + part.agents.len() + 2;
-            let more = 1 + new_counters.len() + usize::from(new_agent.is_some());
-            if used + more > MAX_OPS {
-                let next = Part { clicks: Vec::new(), agents: Vec::new() };
-                parts.push(std::mem::replace(&mut part, next));
-                counters.clear();
-                if click.bot.is_none() {
-                    counters.extend(Counter::of(click));
-                }
-                let new = agent.filter(|id| !self.known().agents.contains(&(group.scope, *id)));
-                part.agents.extend(new.map(|id| (id, &click.agent)));
-            } else {
-                counters.extend(new_counters);
-                part.agents.extend(new_agent.map(|id| (id, &click.agent)));
-            }
-            part.clicks.push((click, agent));
-        }
-        parts.push(part);
-        parts
-    }
-
     /// Commits a part, without what turns out to stand there already.
-    async fn part(&self, group: &Group<'_>, part: Part<'_>, number: usize) -> Result<(), Failure> {
-        let Part { mut clicks, agents } = part;
-        let mut shard = u8::try_from(number % usize::from(TALLY_SHARDS)).unwrap_or(0);
+    async fn part(
+        &self,
+        group: &Group<'_>,
+        mut clicks: Vec<Going<'_>>,
+        mut shard: u8,
+    ) -> Result<(), Failure> {
         let mut tries = 0;
         while !clicks.is_empty() {
-            let (ops, marked) = self.ops(group, &clicks, &agents, shard);
+            let (ops, marked) = self.ops(group, &clicks, shard);
             match self.table.commit(ops, None).await {
                 Ok(()) => {
-                    self.remember(group, &agents, marked);
+                    self.remember(group, marked);
                     return Ok(());
                 }
                 Err(CommitError::Conditions(failed)) => {
@@ -198,9 +209,9 @@ impl ClickWriter {
                         return Err(Failure::bug("a commit of clicks failed on none of them"));
                     }
                 }
-                // Nothing was changed: the next shard may be free.
+                // Nothing was changed: another shard may be free.
                 Err(CommitError::Contended) if tries < TRIES => {
-                    shard = (shard + 1) % TALLY_SHARDS;
+                    shard = self.some_shard();
                     tries += 1;
                 }
                 // What it wrote is found standing there.
@@ -213,13 +224,7 @@ impl ClickWriter {
 
     /// The commit of these clicks; the first operations are theirs, one each. And whether it puts the row for the
     /// recount so that it need not be put again.
-    fn ops(
-        &self,
-        group: &Group<'_>,
-        clicks: &[Going<'_>],
-        agents: &[(AgentId, &Agent)],
-        shard: u8,
-    ) -> (Vec<Op>, bool) {
+    fn ops(&self, group: &Group<'_>, clicks: &[Going<'_>], shard: u8) -> (Vec<Op>, bool) {
         let Group { scope, link, day, .. } = group;
         let now = self.ambient.now();
         let mut ops = Vec::with_capacity(MAX_OPS);
@@ -233,8 +238,6 @@ impl ClickWriter {
             }
         }
         ops.extend(counters.iter().map(|(c, delta)| c.add(scope, link, *day, shard, *delta)));
-        let agents = agents.iter().filter(|(id, _)| clicks.iter().any(|(_, a)| a == &Some(*id)));
-        ops.extend(agents.map(|(_, agent)| records::write(scope, &KeptAgent::from(*agent))));
         let (recount, marked) = self.recount(group, now);
         ops.extend(recount);
         let sorts = clicks.iter().map(|(click, _)| sort_key(click)).collect();
@@ -264,23 +267,49 @@ impl ClickWriter {
         (Some(op), early)
     }
 
-    fn remember(&self, group: &Group<'_>, agents: &[(AgentId, &Agent)], marked: bool) {
+    fn remember(&self, group: &Group<'_>, marked: bool) {
         let mut known = self.known();
-        if known.agents.len() > REMEMBERED {
-            known.agents.clear();
-        }
         if known.days.len() > REMEMBERED {
             known.days.clear();
         }
-        known.agents.extend(agents.iter().map(|(id, _)| (group.scope, *id)));
         if marked {
             known.days.insert((group.scope, group.link.to_owned(), group.day));
         }
     }
 
+    fn some_shard(&self) -> u8 {
+        let mut drawn = [0];
+        self.ambient.chance.fill(&mut drawn);
+        drawn[0] % TALLY_SHARDS
+    }
+
     fn known(&self) -> std::sync::MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Cuts a group into commits: of clicks, of what they add to, and two rows that say what was written.
+fn parts<'a>(group: &Group<'a>) -> Vec<Vec<Going<'a>>> {
+    let mut ids: HashMap<&Agent, Option<AgentId>> = HashMap::new();
+    let mut parts: Vec<Vec<Going<'a>>> = Vec::new();
+    let mut part: Vec<Going<'a>> = Vec::new();
+    let mut counters: HashSet<Counter<'a>> = HashSet::new();
+    for click in group.clicks.values().copied() {
+        let agent = *ids
+            .entry(&click.agent)
+            .or_insert_with(|| (click.agent != Agent::default()).then(|| id_of(&click.agent)));
+        let mine = if click.bot.is_some() { None } else { Some(Counter::of(click)) };
+        let mine = || mine.iter().flatten();
+        let more = 1 + mine().filter(|counter| !counters.contains(counter)).count();
+        if part.len() + counters.len() + 2 + more > MAX_OPS {
+            parts.push(std::mem::take(&mut part));
+            counters.clear();
+        }
+        counters.extend(mine().cloned());
+        part.push((click, agent));
+    }
+    parts.push(part);
+    parts
 }
 
 /// A version that no other put of the row has: 62 bits by chance, and none of the small ones.
