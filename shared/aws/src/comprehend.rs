@@ -4,9 +4,8 @@
 //! language that it knows, how they sound, 25 at a time. Both kinds of answer name texts by their index and may come
 //! in any order, with some texts answered and others refused.
 //!
-//! A text below 20 characters tells no language: the caller's hint counts, else it is taken for English, and the
-//! answer says which. A longer one whose language Comprehend doubts itself is not guessed at: the hint counts, else
-//! it is `und`.
+//! A text below 20 characters tells no language, and Comprehend doubts that of some longer ones: then the caller's hint
+//! counts, else it is `und`, never a guess. What has no letters is judged as English. The answer says which.
 //!
 //! A call that fails ends the work: the texts that were not asked about get its failure, since the next call would
 //! find the service in the same state and bill for what it did.

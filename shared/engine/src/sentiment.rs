@@ -59,7 +59,7 @@ pub enum Known {
     Detected,
     /// The text is too short to tell, and the caller had a reason to think so.
     Hinted,
-    /// The text is too short to tell and nobody knew: it is taken for English, the source language.
+    /// Nobody knew, and it reads as English, the source language: a little more than as any other, or it has no letters.
     Assumed,
 }
 
@@ -104,6 +104,9 @@ pub struct Verdict {
     pub score: Option<f64>,
     /// The text's language, `und` where it does not show.
     pub language: String,
+    /// How the language was found; `None` where there is no feeling.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<Known>,
     /// The engine's name and version, and through whom it read the text.
     pub engine: String,
     /// When it was judged.
@@ -197,6 +200,7 @@ impl Verdict {
             label,
             score: None,
             language: language.to_owned(),
+            known: None,
             engine: engine.to_owned(),
             at,
             cut: false,
@@ -211,6 +215,7 @@ impl Verdict {
                     label: judged.feeling.into(),
                     score: Some(judged.scores.of(judged.feeling)),
                     language: judged.language,
+                    known: Some(judged.known),
                     engine,
                     at,
                     cut: judged.cut,

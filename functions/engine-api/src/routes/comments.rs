@@ -38,7 +38,7 @@ pub(crate) struct VerdictView {
 }
 
 impl From<Verdict> for VerdictView {
-    fn from(Verdict { label, score, language, engine, at, cut }: Verdict) -> Self {
+    fn from(Verdict { label, score, language, engine, at, cut, .. }: Verdict) -> Self {
         Self { label, score, language, engine, at, cut }
     }
 }

@@ -23,7 +23,7 @@ fn comment(post: EffectId, number: u32, at: Timestamp) -> Comment {
 
 fn verdict(label: Label, at: Timestamp) -> Verdict {
     let (language, engine) = ("en".to_owned(), "pretended".to_owned());
-    Verdict { label, score: Some(0.9), language, engine, at, cut: false }
+    Verdict { label, score: Some(0.9), language, known: None, engine, at, cut: false }
 }
 
 /// Puts a comment, and judges it.

@@ -25,11 +25,20 @@ impl ComprehendSentiment {
             } else if text.tells_its_language() {
                 telling.push((place, text));
             } else {
-                let (language, known) = match text.hint {
-                    Some(hint) => (hint, Known::Hinted),
-                    None => (Language::En, Known::Assumed),
-                };
-                join(&mut groups, &mut answers, language.code(), Member { place, known });
+                match text.hint {
+                    Some(hint) => {
+                        let member = Member { place, known: Known::Hinted };
+                        join(&mut groups, &mut answers, hint.code(), member);
+                    }
+                    // A few emoji, a number: these are what they are in English too.
+                    None if !text.text.contains(char::is_alphabetic) => {
+                        let member = Member { place, known: Known::Assumed };
+                        join(&mut groups, &mut answers, Language::En.code(), member);
+                    }
+                    None => {
+                        answers.put(place, Err(Unjudged::Unsupported(UNDETERMINED.to_owned())));
+                    }
+                }
             }
         }
         for chunk in telling.chunks(BATCH) {

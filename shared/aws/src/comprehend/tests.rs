@@ -13,6 +13,11 @@ fn said(text: &str) -> Utterance {
     Utterance { text: Pii::new(text.to_owned()), hint: None }
 }
 
+/// In English, as somebody knows.
+fn short(text: &str) -> Utterance {
+    hinted(text, Language::En)
+}
+
 fn hinted(text: &str, hint: Language) -> Utterance {
     Utterance { hint: Some(hint), ..said(text) }
 }
@@ -92,17 +97,17 @@ async fn n32_languages_are_detected_and_each_is_judged_by_itself() {
 
 #[tokio::test]
 async fn n32_answers_are_matched_by_their_index_and_one_bad_text_spoils_no_other() {
-    let texts: Vec<_> = ["one", "two", "three", "four", "five"].map(said).into();
+    let texts: Vec<_> = ["one", "two", "three", "four", "five"].map(short).into();
     let answer = feelings(
         &[feels(3, "NEUTRAL"), feels(0, "POSITIVE"), feels(9, "MIXED"), feels(-1, "MIXED")],
         &[error(1, "TEXT_SIZE_LIMIT_EXCEEDED"), error(2, "INTERNAL_SERVER_ERROR")],
     );
     let (answers, _) = judge(&[&answer], &texts).await;
     let expected = [
-        "Positive en Assumed",
+        "Positive en Hinted",
         "Invalid",
         "Unavailable",
-        "Neutral en Assumed",
+        "Neutral en Hinted",
         "Unavailable", // not answered at all
     ];
     assert_eq!(all_told(&answers), expected);
@@ -127,21 +132,33 @@ async fn n32_what_is_not_documented_is_no_answer() {
     ];
     for case in cases {
         let (answers, _) =
-            judge(&[&feelings(std::slice::from_ref(&case), &[])], &[said("one")]).await;
+            judge(&[&feelings(std::slice::from_ref(&case), &[])], &[short("one")]).await;
         assert_eq!(all_told(&answers), ["Unavailable"], "{case}");
     }
     let twice = feelings(&[feels(0, "POSITIVE"), feels(0, "NEGATIVE")], &[]);
-    let (answers, _) = judge(&[&twice], &[said("one")]).await;
+    let (answers, _) = judge(&[&twice], &[short("one")]).await;
     assert_eq!(all_told(&answers), ["Unavailable"]);
 }
 
 #[tokio::test]
-async fn n32_a_short_text_has_the_language_that_the_caller_hints_at_or_english() {
-    let texts = [hinted("¡Qué rico!", Language::Es), said("Yummy"), said(" 👍 "), said(" \n ")];
+async fn n32_a_short_text_has_the_language_that_the_caller_hints_at_and_is_never_guessed() {
+    let texts = [
+        hinted("¡Qué rico!", Language::Es),
+        short("Yummy"),
+        said("Genial"),
+        said(" 👍 "),
+        said(" \n "),
+    ];
     let english = feelings(&[feels(1, "POSITIVE"), feels(0, "POSITIVE")], &[]);
     let spanish = feelings(&[feels(0, "POSITIVE")], &[]);
     let (answers, bodies) = judge(&[&english, &spanish], &texts).await;
-    let expected = ["Positive es Hinted", "Positive en Assumed", "Positive en Assumed", "empty"];
+    let expected = [
+        "Positive es Hinted",
+        "Positive en Hinted",
+        "unsupported und",
+        "Positive en Assumed",
+        "empty",
+    ];
     assert_eq!(all_told(&answers), expected);
     assert_eq!(bodies[0], json!({"TextList": ["Yummy", "👍"], "LanguageCode": "en"}));
     assert_eq!(bodies.len(), 2, "no language is asked for");
@@ -161,7 +178,7 @@ async fn n32_an_unknown_language_is_named_and_never_guessed() {
     assert_eq!(bodies.len(), 2);
     // Should Comprehend stop to know one of ours, that is told as well.
     let (config, _) = answering(1, &[(400, r#"{"__type":"UnsupportedLanguageException"}"#)]);
-    let answers = ComprehendSentiment::new(&config).judge(&[said("one")]).await;
+    let answers = ComprehendSentiment::new(&config).judge(&[short("one")]).await;
     assert_eq!(all_told(&answers), ["unsupported en"]);
 }
 
@@ -175,13 +192,13 @@ async fn n32_what_is_too_long_is_cut_at_a_sentence_and_says_so() {
     assert!(answers[0].as_ref().unwrap().cut);
     assert_eq!(bodies[1], json!({"TextList": [first], "LanguageCode": "es"}));
     assert_eq!(bodies[0], json!({"TextList": [first]}));
-    let (answers, _) = judge(&[&feelings(&[feels(0, "NEUTRAL")], &[])], &[said("short")]).await;
+    let (answers, _) = judge(&[&feelings(&[feels(0, "NEUTRAL")], &[])], &[short("short")]).await;
     assert!(!answers[0].as_ref().unwrap().cut);
 }
 
 #[tokio::test]
 async fn n32_many_texts_go_in_batches_of_25() {
-    let texts: Vec<_> = (0..60).map(|n| said(&format!("text {n}"))).collect();
+    let texts: Vec<_> = (0..60).map(|n| short(&format!("text {n}"))).collect();
     let batch = |count: i32| {
         // The last comes first.
         let found: Vec<_> = (0..count).rev().map(|i| feels(i, "NEUTRAL")).collect();
@@ -197,13 +214,13 @@ async fn n32_many_texts_go_in_batches_of_25() {
 
 #[tokio::test]
 async fn a_call_that_fails_ends_the_work_and_keeps_what_was_done() {
-    let texts: Vec<_> = (0..60).map(|n| said(&format!("text {n}"))).collect();
+    let texts: Vec<_> = (0..60).map(|n| short(&format!("text {n}"))).collect();
     let first = feelings(&(0..25).map(|i| feels(i, "NEUTRAL")).collect::<Vec<_>>(), &[]);
     let throttled = r#"{"__type":"TooManyRequestsException","Message":"text 30"}"#;
     let (config, client) = answering(1, &[(200, &first), (400, throttled)]);
     let answers = ComprehendSentiment::new(&config).judge(&texts).await;
     let told = all_told(&answers);
-    assert!(told[..25].iter().all(|t| t == "Neutral en Assumed"), "{told:?}");
+    assert!(told[..25].iter().all(|t| t == "Neutral en Hinted"), "{told:?}");
     assert!(told[25..].iter().all(|t| t == "Throttled"), "{told:?}");
     assert_eq!(sent(&client).len(), 2);
 }
@@ -224,9 +241,9 @@ async fn errors_are_told_apart_by_their_type() {
         let about_us = code == "AccessDeniedException";
         let sentence = if about_us { "no right to comprehend:…" } else { ENGLISH };
         let error = json!({"__type": code, "Message": sentence}).to_string();
-        for text in [ENGLISH, "short"] {
+        for text in [said(ENGLISH), short("short")] {
             let (config, _) = answering(1, &[(status, &error)]);
-            let answers = ComprehendSentiment::new(&config).judge(&[said(text)]).await;
+            let answers = ComprehendSentiment::new(&config).judge(&[text]).await;
             assert_eq!(all_told(&answers), [expected], "{code}");
             let printed = format!("{answers:?}");
             assert!(!printed.contains("nobody cared"), "{printed}");
