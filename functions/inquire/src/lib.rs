@@ -239,9 +239,10 @@ async fn keep(
         Waited::TooLong => return Err(Refused::Doubtful(Notice::Stale)),
     }
     let source = deps.salts.source(address).await?;
+    let asked = deps.salts.question(page, &question).await?;
     let origin = page.origin(&*deps.table, &filled.from, deps.ambient.now()).await?;
     let (table, by) = (&*deps.table, (&deps.ambient, trace));
-    receive(table, &deps.sentiment, by, page, &source, (question, origin)).await?;
+    receive(table, &deps.sentiment, by, page, (&source, &asked), (question, origin)).await?;
     Ok(())
 }
 

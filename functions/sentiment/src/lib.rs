@@ -4,30 +4,37 @@
 //! not judged again, also where the answer was that nobody can tell. A text that could not be judged this time comes
 //! again alone.
 //!
+//! A verdict was paid for: where others are at the same counters, or the answer was lost, its commit is tried again.
+//! Nobody is judged who asked that their data is not worked on: the commit asks that they did not do so meanwhile.
+//!
 //! A negative inquiry is told on the bus as `inquiry.negative`, by ids, after its verdict is committed. Should the
-//! process die between the two, the message comes again, finds the verdict and tells; so it may be told twice, and,
-//! should the bus not answer, not at all: nobody may depend on the bus.
+//! process die between the two, or the bus not answer, the message comes again, finds the verdict and tells; so it may be
+//! told twice, and it ends with the dead letters where the bus answers to nobody.
 //!
 //! **Never here:** which engine judges, a text in a log, what is done about a feeling.
 
 use std::sync::Arc;
 
 use nexus_core::bus::Event;
+use nexus_core::effect::EffectId;
 use nexus_core::table::CommitError;
-use nexus_core::{Bus, Key, Scope, Stored, Table, records};
+use nexus_core::{Bus, Key, Op, Scope, Stored, Table, effect, records};
 use nexus_engine::EnginePlatform;
 use nexus_engine::comments::{Comment, comment_key};
 use nexus_engine::hops::ToJudge;
 use nexus_engine::inquiries::{self, Inquiry, inquiry_key};
 use nexus_engine::judging::{self, Opinion};
 use nexus_engine::platform::Access;
+use nexus_engine::publishing::PostPlan;
 use nexus_engine::sentiment::{Label, Sentiment, Utterance, Verdict};
 use nexus_handler::{BatchFunction, Env, Enveloped, Failed, Invocation, SettingsError, Wire};
-use nexus_kernel::{Ambient, Failure};
+use nexus_kernel::{Ambient, Failure, Language};
 use serde_json::json;
 
 /// What an event about a displeased customer is called.
 pub const NEGATIVE_INQUIRY: &str = "inquiry.negative";
+/// How often a verdict's commit is tried.
+const TRIES: u32 = 6;
 
 /// What judging needs.
 pub struct Deps {
@@ -55,30 +62,38 @@ impl<P: EnginePlatform + ?Sized> Wire<P> for Judge {
 
 /// A text as it stands.
 enum Text {
-    Inquiry(Box<Stored<Inquiry>>),
+    /// With the check that its writer may be worked for, for the commit of its verdict.
+    Inquiry(Box<Stored<Inquiry>>, Op),
     Comment(Box<Stored<Comment>>),
 }
 
 impl Text {
     fn verdict(&self) -> Option<&Verdict> {
         match self {
-            Self::Inquiry(text) => text.record.verdict(),
+            Self::Inquiry(text, _) => text.record.verdict(),
             Self::Comment(text) => text.record.verdict(),
         }
     }
 
-    fn utterance(&self) -> Utterance {
+    fn post(&self) -> Option<EffectId> {
         match self {
-            Self::Inquiry(text) => text.record.utterance(),
-            Self::Comment(text) => text.record.utterance(),
+            Self::Inquiry(text, _) => text.record.post(),
+            Self::Comment(text) => text.record.post(),
+        }
+    }
+
+    fn utterance(&self, hint: Option<Language>) -> Utterance {
+        match self {
+            Self::Inquiry(text, _) => text.record.utterance(hint),
+            Self::Comment(text) => text.record.utterance(hint),
         }
     }
 }
 
-/// A message of the batch: what has become of it, or the text that has to be judged for it.
+/// A message of the batch: what has become of it, or the text that has to be judged for it, and what is asked.
 enum Case {
     Over(Result<(), Failure>),
-    Open(Scope, Text),
+    Open(Text, Utterance),
 }
 
 impl BatchFunction for Judge {
@@ -98,19 +113,19 @@ impl BatchFunction for Judge {
         let asked: Vec<Utterance> = cases
             .iter()
             .filter_map(|case| match case {
-                Case::Open(_, text) => Some(text.utterance()),
+                Case::Open(_, asked) => Some(asked.clone()),
                 Case::Over(_) => None,
             })
             .collect();
         let answers = if asked.is_empty() { Vec::new() } else { self.0.engine.judge(&asked).await };
         let engine = self.0.engine.engine();
         let (mut answers, mut failed) = (answers.into_iter(), Vec::new());
-        for (place, case) in cases.into_iter().enumerate() {
+        for (place, (letter, case)) in letters.iter().zip(cases).enumerate() {
             let told = match case {
                 Case::Over(told) => told,
-                Case::Open(scope, text) => match answers.next() {
+                Case::Open(text, asked) => match answers.next() {
                     Some(answer) => match Verdict::of(answer, &engine, self.0.ambient.now()) {
-                        Ok(verdict) => self.keep(&scope, text, verdict).await,
+                        Ok(verdict) => self.keep(letter, (text, asked), verdict).await,
                         Err(failure) => Err(failure),
                     },
                     None => Err(Failure::bug("the engine gave fewer answers than texts")),
@@ -125,70 +140,103 @@ impl BatchFunction for Judge {
 impl Judge {
     /// What a message is about, if there is anything to do.
     async fn open(&self, letter: &Enveloped<ToJudge>) -> Result<Case, Failure> {
-        let (scope, table) = (*letter.envelope.scope(), &*self.0.table);
+        let (scope, table) = (letter.envelope.scope(), &*self.0.table);
         let text = match letter.message {
             ToJudge::Inquiry(id) => {
-                let found = self.load::<Inquiry>(&inquiry_key(&scope, id)).await?;
+                let found = self.load::<Inquiry>(&inquiry_key(scope, id)).await?;
                 let Some(inquiry) = found else { return Ok(Case::Over(Ok(()))) };
-                // Who asked that their data is not worked on is not judged, nor will be.
-                if inquiry.record.sentiment.is_none()
-                    && inquiries::restricted(table, &scope, &inquiry.record.email).await?
-                {
+                // Who asked that their data is not worked on is not judged, and what was judged is not told.
+                let Some(still) =
+                    inquiries::unrestricted(table, scope, &inquiry.record.email).await?
+                else {
                     return Ok(Case::Over(Ok(())));
-                }
-                Text::Inquiry(Box::new(inquiry))
+                };
+                Text::Inquiry(Box::new(inquiry), still)
             }
             ToJudge::Comment(id) => {
-                let found = self.load::<Comment>(&comment_key(&scope, id)).await?;
+                let found = self.load::<Comment>(&comment_key(scope, id)).await?;
                 let Some(comment) = found else { return Ok(Case::Over(Ok(()))) };
                 Text::Comment(Box::new(comment))
             }
         };
         if let Some(verdict) = text.verdict() {
             // It was judged, and whoever judged it may have died before telling.
-            if let Text::Inquiry(inquiry) = &text {
-                self.tell(&scope, &inquiry.record, verdict.label).await;
-            }
-            return Ok(Case::Over(Ok(())));
+            let told = match &text {
+                Text::Inquiry(inquiry, _) => self.tell(scope, &inquiry.record, verdict.label).await,
+                Text::Comment(_) => Ok(()),
+            };
+            return Ok(Case::Over(told));
         }
-        Ok(Case::Open(scope, text))
+        // Whoever writes under a post, or comes from one, probably writes in its language.
+        let hint = match text.post() {
+            Some(post) => effect::load::<PostPlan>(table, scope, post).await?,
+            None => None,
+        };
+        let asked = text.utterance(hint.map(|post| post.record.payload().language));
+        Ok(Case::Open(text, asked))
     }
 
     async fn load<R: Opinion>(&self, key: &Key) -> Result<Option<Stored<R>>, Failure> {
         Ok(records::load(&*self.0.table, key, self.0.ambient.now()).await?)
     }
 
-    async fn keep(&self, scope: &Scope, text: Text, verdict: Verdict) -> Result<(), Failure> {
-        let (table, label) = (&*self.0.table, verdict.label);
+    /// Keeps a verdict. Where it could not be kept everything is read anew: the text may have been judged, or not be for
+    /// us any more.
+    async fn keep(
+        &self,
+        letter: &Enveloped<ToJudge>,
+        (mut text, asked): (Text, Utterance),
+        verdict: Verdict,
+    ) -> Result<(), Failure> {
+        let (scope, label) = (letter.envelope.scope(), verdict.label);
+        for tried in 1.. {
+            match self.commit(scope, &text, verdict.clone()).await {
+                Ok(()) => break,
+                Err(
+                    CommitError::Conditions(_) | CommitError::Contended | CommitError::Unknown(_),
+                ) if tried < TRIES => {}
+                Err(error) => return Err(error.into()),
+            }
+            text = match self.open(letter).await? {
+                Case::Over(told) => return told,
+                Case::Open(text, now) if now == asked => text,
+                Case::Open(..) => {
+                    return Err(Failure::conflict("The text was changed while it was judged."));
+                }
+            };
+        }
         match text {
-            Text::Comment(comment) => settled(judging::keep(table, scope, *comment, verdict).await),
-            Text::Inquiry(inquiry) => {
-                let kept = inquiry.record.clone();
-                settled(judging::keep(table, scope, *inquiry, verdict).await)?;
-                self.tell(scope, &kept, label).await;
-                Ok(())
+            Text::Inquiry(inquiry, _) => self.tell(scope, &inquiry.record, label).await,
+            Text::Comment(_) => Ok(()),
+        }
+    }
+
+    async fn commit(
+        &self,
+        scope: &Scope,
+        text: &Text,
+        verdict: Verdict,
+    ) -> Result<(), CommitError> {
+        let table = &*self.0.table;
+        match text {
+            Text::Comment(comment) => {
+                judging::keep(table, scope, Stored::clone(comment), verdict, None).await
+            }
+            Text::Inquiry(inquiry, still) => {
+                let still = Some(still.clone());
+                judging::keep(table, scope, Stored::clone(inquiry), verdict, still).await
             }
         }
     }
 
-    /// Tells of a displeased customer, as far as the bus answers.
-    async fn tell(&self, scope: &Scope, inquiry: &Inquiry, label: Label) {
+    /// Tells of a displeased customer.
+    async fn tell(&self, scope: &Scope, inquiry: &Inquiry, label: Label) -> Result<(), Failure> {
         if label != Label::Negative {
-            return;
+            return Ok(());
         }
         let Deps { ambient, bus, .. } = &self.0;
         let facts = json!({ "inquiry": inquiry.id, "product": inquiry.product });
-        let told = match Event::new(scope, NEGATIVE_INQUIRY, &facts, &*ambient.ids, ambient.now()) {
-            Ok(event) => bus.tell(vec![event]).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = told {
-            tracing::warn!(inquiry.id = %inquiry.id, %error, "nobody was told of a negative inquiry");
-        }
+        let event = Event::new(scope, NEGATIVE_INQUIRY, &facts, &*ambient.ids, ambient.now())?;
+        Ok(bus.tell(vec![event]).await?)
     }
-}
-
-/// A text that somebody else changed, or judged, comes again and is read anew.
-fn settled(kept: Result<(), CommitError>) -> Result<(), Failure> {
-    kept.map_err(Failure::from)
 }

@@ -2,20 +2,25 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use nexus_contract::memory::MemoryTable;
 use nexus_contract::{Fault, Faults, Flaky};
-use nexus_core::effect::EffectId;
-use nexus_core::{Envelope, RecordKind, Scope};
+use nexus_core::bus::{BusError, Event};
+use nexus_core::effect::{Effect, EffectId};
+use nexus_core::table::{CommitError, CommitToken, Page, Query, Slice, StoreError};
+use nexus_core::{Bus, Condition, Envelope, Item, Key, Op, RecordKind, Scope, Table};
 use nexus_engine::comments::{Comment, Remark};
+use nexus_engine::draft::DraftId;
 use nexus_engine::hops::ToJudge;
-use nexus_engine::inquiries::{self, Inquiry, InquiryId, InquiryState};
-use nexus_engine::publishing::Network;
-use nexus_engine::sentiment::{Judged, Label, Sentiment, Unjudged, Utterance};
+use nexus_engine::inquiries::{self, Inquiry, InquiryId, InquiryState, Origin};
+use nexus_engine::publishing::{Choices, Network, PostPlan};
+use nexus_engine::sentiment::{Judged, Known, Label, Sentiment, Unjudged, Utterance};
 use nexus_engine::{Desk, EnginePlatform, Hop};
 use nexus_handler::{Entry, ErasedFunction, WholeBatch};
-use nexus_kernel::{Failure, Pii};
+use nexus_kernel::{Ambient, Failure, Language, Pii};
 use nexus_sentiment::{Judge, NEGATIVE_INQUIRY};
 use nexus_testkit::{MemoryPlatform, build, people};
 use serde_json::{Value, json};
@@ -192,8 +197,7 @@ async fn the_same_text_twice_in_a_batch_counts_once() {
     let house = House::new();
     let good = house.comment(1, "a good loaf").await;
     let twice = [ToJudge::Comment(good.id), ToJudge::Comment(good.id)];
-    assert_eq!(house.deliver(&twice).await, [1], "the second comes again, and finds the verdict");
-    assert_eq!(house.deliver(&twice[1..]).await, [0; 0]);
+    assert_eq!(house.deliver(&twice).await, [0; 0], "the second finds the verdict");
     assert_eq!(house.counted().await, 1);
 }
 
@@ -225,6 +229,51 @@ async fn n69_who_asked_that_their_data_is_not_worked_on_is_not_judged() {
     assert_eq!((house.counted().await, house.platform.bus.heard().len()), (0, 0));
 }
 
+#[tokio::test]
+async fn n69_who_was_judged_before_they_asked_is_told_of_no_more() {
+    let (house, faults) = House::whose_bus_fails();
+    let inquiry = house.inquiry(1, "a bad loaf").await;
+    faults.crash_in(0, Fault::Before);
+    assert_eq!(house.deliver(&[ToJudge::Inquiry(inquiry.id)]).await, [0]);
+    faults.revive();
+    restrict(&house, &inquiry).await;
+    assert_eq!(house.deliver(&[ToJudge::Inquiry(inquiry.id)]).await, [0; 0]);
+    assert_eq!(house.platform.bus.heard(), []);
+    // What was counted before stays.
+    assert_eq!(house.counted().await, 1);
+}
+
+#[tokio::test]
+async fn n69_who_asks_while_they_are_judged_is_kept_out_of_everything() {
+    let platform = MemoryPlatform::new();
+    let (table, ambient) = (platform.table.clone(), platform.ambient());
+    let house = House::on(platform.with_sentiment(Arc::new(Asks { table, ambient })));
+    let inquiry = house.inquiry(1, "a bad loaf").await;
+    assert_eq!(house.deliver(&[ToJudge::Inquiry(inquiry.id)]).await, [0; 0]);
+    assert_eq!(house.platform.load(&scope(), &inquiry).await.unwrap().sentiment, None);
+    assert_eq!((house.counted().await, house.platform.bus.heard().len()), (0, 0));
+}
+
+/// An engine during whose work the sender asks that nobody works on their data.
+struct Asks {
+    table: MemoryTable,
+    ambient: Ambient,
+}
+
+#[async_trait]
+impl Sentiment for Asks {
+    fn engine(&self) -> String {
+        "pretended".to_owned()
+    }
+
+    async fn judge(&self, utterances: &[Utterance]) -> Vec<Result<Judged, Unjudged>> {
+        let (scope, ambient) = (scope(), &self.ambient);
+        let desk = Desk { table: &self.table, scope: &scope, by: "ada", trace: "trace", ambient };
+        inquiries::restrict(&desk, "canary@example.com").await.unwrap();
+        nexus_testkit::sentiment::FakeSentiment.judge(utterances).await
+    }
+}
+
 /// Restricts the processing of what the inquiry's sender wrote.
 async fn restrict(house: &House, inquiry: &Inquiry) {
     let (scope, ambient) = (scope(), house.platform.ambient());
@@ -236,6 +285,131 @@ async fn restrict(house: &House, inquiry: &Inquiry) {
         ambient: &ambient,
     };
     inquiries::restrict(&desk, inquiry.email.reveal()).await.unwrap();
+}
+
+#[tokio::test]
+async fn n24_a_bus_that_does_not_answer_fails_the_message_and_is_told_when_it_does() {
+    let (house, faults) = House::whose_bus_fails();
+    let bad = house.inquiry(1, "a bad loaf").await;
+    let messages = [ToJudge::Inquiry(bad.id)];
+    faults.crash_in(0, Fault::Before);
+    for _ in 0..2 {
+        assert_eq!(house.deliver(&messages).await, [0]);
+    }
+    let stands = house.platform.load(&scope(), &bad).await.unwrap();
+    assert_eq!(stands.sentiment.unwrap().label, Label::Negative, "the verdict is kept");
+    faults.revive();
+    assert_eq!(house.deliver(&messages).await, [0; 0]);
+    assert_eq!((house.platform.bus.heard().len(), house.counted().await), (1, 1));
+}
+
+/// A bus of which calls fail.
+struct Deaf {
+    bus: Arc<dyn Bus>,
+    faults: Faults,
+}
+
+#[async_trait]
+impl Bus for Deaf {
+    async fn tell(&self, events: Vec<Event>) -> Result<(), BusError> {
+        let of = events.len();
+        let failed = |source| BusError::Failed { failed: of, of, source };
+        self.faults.call(self.bus.tell(events), failed, failed).await
+    }
+}
+
+impl House {
+    fn whose_bus_fails() -> (Self, Faults) {
+        let faults = Faults::none();
+        let of_bus = faults.clone();
+        let platform =
+            MemoryPlatform::new().with_bus(|bus| Arc::new(Deaf { bus, faults: of_bus }) as _);
+        (Self::on(platform), faults)
+    }
+}
+
+#[tokio::test]
+async fn n25_a_verdict_is_paid_for_once_however_crowded_the_counters_are() {
+    let asked = Arc::new(Asked::default());
+    let crowded = |table| Arc::new(Crowded { table, left: AtomicU32::new(4) }) as Arc<dyn Table>;
+    let house = House::on(platform_with(&asked).with_table(crowded));
+    let good = house.comment(1, "a good loaf").await;
+    assert_eq!(house.deliver(&[ToJudge::Comment(good.id)]).await, [0; 0]);
+    assert_eq!((house.label(&good).await, house.counted().await), (Some(Label::Positive), 1));
+    assert_eq!(asked.calls(), [1]);
+}
+
+/// A table whose first commits meet others at the same rows: the last of them finds that the text was touched.
+struct Crowded {
+    table: Arc<dyn Table>,
+    left: AtomicU32,
+}
+
+#[async_trait]
+impl Table for Crowded {
+    async fn get(&self, key: &Key) -> Result<Option<Item>, StoreError> {
+        self.table.get(key).await
+    }
+
+    async fn query(&self, query: &Query, page: &Page) -> Result<Slice, StoreError> {
+        self.table.query(query, page).await
+    }
+
+    async fn commit(&self, ops: Vec<Op>, token: Option<&CommitToken>) -> Result<(), CommitError> {
+        let left = self.left.load(Ordering::Relaxed);
+        self.left.store(left.saturating_sub(1), Ordering::Relaxed);
+        if left > 1 {
+            return Err(CommitError::Contended);
+        }
+        if let (1, Some(Op::Put { item, .. })) = (left, ops.first()) {
+            let mut touched = self.table.get(&item.key).await.unwrap().unwrap();
+            touched.version += 1;
+            let op = Op::Put { item: touched, when: Condition::Always };
+            self.table.commit(vec![op], None).await.unwrap();
+        }
+        self.table.commit(ops, token).await
+    }
+
+    async fn scan(&self, page: &Page) -> Result<Slice, StoreError> {
+        self.table.scan(page).await
+    }
+}
+
+#[tokio::test]
+async fn n25_a_text_under_a_post_is_probably_in_its_language() {
+    let asked = Arc::new(Asked::default());
+    let house = House::on(platform_with(&asked));
+    let plan = PostPlan {
+        draft: DraftId::derived(&["draft"]),
+        revision: 1,
+        language: Language::Es,
+        network: Network::Mastodon,
+        account: "bakery".into(),
+        connection: None,
+        text: "Pan recién hecho".into(),
+        link: None,
+        media: None,
+        made_by_ai: false,
+        choices: Choices::default(),
+        send_at: house.platform.now(),
+    };
+    let post = EffectId::derived(&["post"]);
+    let post = Effect::proposed(post, plan, "ada", house.platform.now());
+    let before = house.comment(1, "good").await;
+    house.deliver(&[ToJudge::Comment(before.id)]).await;
+    house.platform.put(&scope(), &post).await;
+    let under = house.comment(2, "good").await;
+    let after = Inquiry {
+        from: Some(Origin { link: "BCDFGHJK23".into(), post: Some(under.post) }),
+        ..inquiry(3, "good", &house.platform)
+    };
+    house.platform.put(&scope(), &after).await;
+    let other = house.inquiry(4, "good").await;
+    let inquiries = [after.id, other.id].map(ToJudge::Inquiry);
+    house.deliver(&[&[ToJudge::Comment(under.id)], &inquiries[..]].concat()).await;
+    assert_eq!(asked.hints(), [None, Some(Language::Es), Some(Language::Es), None]);
+    let verdict = house.platform.load(&scope(), &under).await.unwrap().sentiment.unwrap();
+    assert_eq!(verdict.known, Some(Known::Detected), "how its language was found is kept");
 }
 
 #[tokio::test]
@@ -278,12 +452,17 @@ async fn n25_nothing_of_a_text_or_of_who_wrote_it_stands_in_a_message() {
 #[derive(Default)]
 struct Asked {
     calls: Mutex<Vec<usize>>,
+    hints: Mutex<Vec<Option<Language>>>,
     well: Mutex<bool>,
 }
 
 impl Asked {
     fn calls(&self) -> Vec<usize> {
         self.calls.lock().unwrap().clone()
+    }
+
+    fn hints(&self) -> Vec<Option<Language>> {
+        self.hints.lock().unwrap().clone()
     }
 
     fn is_well(&self) {
@@ -299,6 +478,7 @@ impl Sentiment for Asked {
 
     async fn judge(&self, utterances: &[Utterance]) -> Vec<Result<Judged, Unjudged>> {
         self.calls.lock().unwrap().push(utterances.len());
+        self.hints.lock().unwrap().extend(utterances.iter().map(|text| text.hint));
         let well = *self.well.lock().unwrap();
         let answers = nexus_testkit::sentiment::FakeSentiment.judge(utterances).await;
         let busy = |text: &Utterance| text.text.reveal().starts_with("later:") && !well;

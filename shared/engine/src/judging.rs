@@ -21,11 +21,6 @@ pub trait Opinion: Record {
     /// What it says.
     fn text(&self) -> &Pii<String>;
 
-    /// The language in which it probably is.
-    fn hint(&self) -> Option<Language> {
-        None
-    }
-
     /// When it was written.
     fn written(&self) -> Timestamp;
 
@@ -41,9 +36,9 @@ pub trait Opinion: Record {
     /// Keeps how it sounds.
     fn keep(&mut self, verdict: Verdict);
 
-    /// What an engine is asked.
-    fn utterance(&self) -> Utterance {
-        Utterance { text: Pii::new(self.text().reveal().clone()), hint: self.hint() }
+    /// What an engine is asked, with the language in which the text probably is.
+    fn utterance(&self, hint: Option<Language>) -> Utterance {
+        Utterance { text: Pii::new(self.text().reveal().clone()), hint }
     }
 }
 
@@ -99,7 +94,7 @@ impl Opinion for Inquiry {
     }
 }
 
-/// Keeps a verdict beside its text, and adds it to the trends.
+/// Keeps a verdict beside its text, and adds it to the trends, where `still` holds.
 ///
 /// # Errors
 /// Somebody changed the text meanwhile, or the store does not answer: whether it was kept, the text itself tells.
@@ -108,12 +103,14 @@ pub async fn keep<R: Opinion>(
     scope: &Scope,
     mut text: Stored<R>,
     verdict: Verdict,
+    still: Option<Op>,
 ) -> Result<(), CommitError> {
     let label = verdict.label;
     text.record.keep(verdict);
     let (written, product, post) =
         (text.record.written(), text.record.product(), text.record.post());
     let mut ops: Vec<Op> = vec![text.update(scope)];
+    ops.extend(still);
     ops.extend(moods::count(scope, written, product, post, label));
     table.commit(ops, None).await
 }

@@ -87,6 +87,8 @@ pub struct MemoryPlatform {
     pub endings: Endings,
     /// The vault that functions get.
     handed_vault: Arc<dyn Vault>,
+    /// The bus that functions get.
+    handed_bus: Arc<dyn Bus>,
     /// What functions get.
     handed: (Arc<dyn Table>, Arc<dyn Blobs>, Arc<dyn Queues>),
 }
@@ -113,6 +115,7 @@ impl MemoryPlatform {
         let ambient = Ambient::seeded(Arc::clone(&shared), 1);
         let table = MemoryTable::new(Arc::clone(&shared));
         let vault = MemoryVault::new(ambient.clone());
+        let bus = MemoryBus::default();
         let blobs = MemoryBlobs::new(Arc::clone(&shared));
         let queues = MemoryQueues::new(queues.into(), shared);
         Self {
@@ -136,7 +139,8 @@ impl MemoryPlatform {
             locator: Arc::new(Unlocated),
             sentiment: Arc::new(FakeSentiment),
             listeners: Vec::new(),
-            bus: MemoryBus::default(),
+            handed_bus: Arc::new(bus.clone()),
+            bus,
             mail: Some(Arc::default()),
             endings: Endings::default(),
             clock,
@@ -168,6 +172,13 @@ impl MemoryPlatform {
     #[must_use]
     pub fn with_vault(self, vault: Arc<dyn Vault>) -> Self {
         Self { handed_vault: vault, ..self }
+    }
+
+    /// The same platform, whose functions get the bus in a wrapper.
+    #[must_use]
+    pub fn with_bus(mut self, wrap: impl FnOnce(Arc<dyn Bus>) -> Arc<dyn Bus>) -> Self {
+        self.handed_bus = wrap(self.handed_bus);
+        self
     }
 
     /// The same platform, with these networks and no other.
@@ -384,7 +395,7 @@ impl EnginePlatform for MemoryPlatform {
     }
 
     fn bus(&self) -> Arc<dyn Bus> {
-        Arc::new(self.bus.clone())
+        Arc::clone(&self.handed_bus)
     }
 
     fn mail(&self) -> Option<Arc<dyn Mail>> {

@@ -80,8 +80,8 @@ pub(crate) async fn list(
 
 /// Restrict the processing of a person's data
 ///
-/// Needs the role `approver`. What the person wrote and writes is kept and shown; nobody judges how it sounds, it raises
-/// no event and stands in no trend. Twice is once.
+/// Needs the role `approver`. What the person wrote and writes is kept and shown; from now on nobody judges how it sounds,
+/// it raises no event and is added to no trend. What was judged and counted before stays. Twice is once.
 #[utoipa::path(
     post, path = "/v1/restrictions", operation_id = "restrict", tag = "inquiries",
     request_body = RestrictBody,

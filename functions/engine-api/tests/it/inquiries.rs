@@ -36,10 +36,13 @@ pub(crate) async fn ask(api: &Api, scope: &Scope, email: &str, message: &str) ->
         Asked { name: pii("Grace"), email: pii(email), message: pii(message), agreed: true };
     let ambient = platform.ambient();
     let salts = Salts::new(platform.vault(nexus_engine::platform::Access::Write), ambient.clone());
+    let asked = asked.checked().unwrap();
     let source = salts.source(None).await.unwrap();
+    let mark = salts.question(&page, &asked).await.unwrap();
     let sender = platform.sender(Hop::Sentiment, QueueAddress("sentiment".into()));
-    let (table, question) = (&platform.table, (asked.checked().unwrap(), None));
-    let received = receive(table, &sender, (&ambient, "trace"), &page, &source, question).await;
+    let (table, marks) = (&platform.table, (&source, &mark));
+    let by = (&ambient, "trace");
+    let received = receive(table, &sender, by, &page, marks, (asked, None)).await;
     let Ok(Received::Kept(id)) = received else { panic!("{received:?}") };
     let found = nexus_engine::inquiries::find(table, scope, id, platform.now()).await;
     found.unwrap().record

@@ -1,14 +1,19 @@
 //! A process that dies in any of its calls loses nothing that was accepted, and doubles nothing.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nexus_contract::{Fault, Faults, Flaky};
-use nexus_core::{Queues, RecordKind, Table, Vault};
-use nexus_engine::Hop;
+use nexus_core::queues::QueueAddress;
+use nexus_core::table::{CommitError, CommitToken, Page, Query, Slice, StoreError};
+use nexus_core::{Item, Key, Op, Queues, RecordKind, Sender, Table, Vault, records};
 use nexus_engine::hops::ToJudge;
+use nexus_engine::inquiries::{self, Restriction};
+use nexus_engine::{Desk, EnginePlatform, Hop};
+use nexus_kernel::Ambient;
 use nexus_testkit::MemoryPlatform;
 
-use crate::house::{House, filled, router};
+use crate::house::{House, filled, router, scope};
 
 #[tokio::test]
 async fn a_crash_in_any_call_loses_nothing_accepted_and_doubles_nothing() {
@@ -77,4 +82,77 @@ async fn without_the_vault_the_product_is_shown_and_nothing_is_taken() {
     assert_eq!(answer.status, 503);
     assert!(answer.text.contains("What I wrote"), "it stands there to be sent again");
     assert!(house.inquiries().await.is_empty());
+}
+
+/// A table in which, just before an inquiry is committed, somebody restricts its sender or lifts that.
+struct Meanwhile {
+    table: Arc<dyn Table>,
+    ambient: Ambient,
+    sender: Sender,
+    waits: AtomicBool,
+}
+
+impl Meanwhile {
+    async fn somebody(&self) {
+        let (scope, table) = (scope(), &*self.table);
+        let Self { ambient, sender, .. } = self;
+        let desk = Desk { table, scope: &scope, by: "ada", trace: "trace", ambient };
+        let all = inquiries::restrictions(&scope);
+        let found = table.query(&all, &Page::first(1)).await.unwrap();
+        match found.items.first() {
+            None => drop(inquiries::restrict(&desk, "grace@example.org").await.unwrap()),
+            Some(row) => {
+                let stands = records::read::<Restriction>(row).unwrap().record;
+                inquiries::lift(&desk, sender, stands.id).await.unwrap();
+            }
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl Table for Meanwhile {
+    async fn get(&self, key: &Key) -> Result<Option<Item>, StoreError> {
+        self.table.get(key).await
+    }
+
+    async fn query(&self, query: &Query, page: &Page) -> Result<Slice, StoreError> {
+        self.table.query(query, page).await
+    }
+
+    async fn commit(&self, ops: Vec<Op>, token: Option<&CommitToken>) -> Result<(), CommitError> {
+        let is_inquiry =
+            |op: &Op| matches!(op, Op::Put { item, .. } if item.kind == RecordKind::Inquiry);
+        if ops.iter().any(is_inquiry) && self.waits.swap(false, Ordering::Relaxed) {
+            self.somebody().await;
+        }
+        self.table.commit(ops, token).await
+    }
+
+    async fn scan(&self, page: &Page) -> Result<Slice, StoreError> {
+        self.table.scan(page).await
+    }
+}
+
+#[tokio::test]
+async fn n69_a_restriction_that_comes_or_goes_at_the_same_moment_counts() {
+    for restricted_before in [false, true] {
+        let platform = MemoryPlatform::new();
+        let meanwhile = Arc::new(Meanwhile {
+            table: Arc::new(platform.table.clone()),
+            ambient: platform.ambient(),
+            sender: platform.sender(Hop::Sentiment, QueueAddress("sentiment".into())),
+            waits: AtomicBool::new(true),
+        });
+        let house = House::on(platform.with_table(|_| Arc::clone(&meanwhile) as _)).await;
+        if restricted_before {
+            meanwhile.somebody().await;
+        }
+        assert_eq!(house.ask("Is it vegan?").await.status, 200);
+        let [inquiry] = house.inquiries().await.try_into().unwrap();
+        let sent = house.platform.letters::<ToJudge>(Hop::Sentiment);
+        let sent: Vec<_> = sent.into_iter().map(|(_, message)| message).collect();
+        let expected =
+            if restricted_before { vec![ToJudge::Inquiry(inquiry.id)] } else { Vec::new() };
+        assert_eq!(sent, expected, "restricted before: {restricted_before}");
+    }
 }

@@ -7,9 +7,9 @@ use nexus_engine::day_salts::{Use, day_of};
 use nexus_engine::inquiries::{FROM_ONE_SOURCE, ON_ONE_PAGE, Salts};
 use nexus_engine::platform::Access;
 use nexus_kernel::ClientIp;
-use nexus_testkit::MemoryPlatform;
+use nexus_testkit::{MemoryPlatform, build};
 
-use crate::house::{House, filled};
+use crate::house::{House, filled, scope};
 
 #[tokio::test]
 async fn one_source_is_bounded_and_others_are_not() {
@@ -111,4 +111,42 @@ async fn n10_a_source_is_another_word_on_the_next_day() {
     assert_eq!(other.source(Some(address)).await.unwrap(), tomorrow);
     platform.advance(day);
     assert_ne!(one.source(Some(address)).await.unwrap(), tomorrow);
+}
+
+#[tokio::test]
+async fn n10_a_question_is_known_again_by_a_keyed_digest_alone() {
+    let house = House::new().await;
+    house.ask("Is it vegan?").await;
+    let bare = {
+        let owner = scope().owner().to_string();
+        let product = build::product_id(1).to_string();
+        let parts = [&*owner, &product, "grace@example.org", "Is it vegan?"];
+        nexus_kernel::Digest::of_parts(parts.map(str::as_bytes)).to_hex()
+    };
+    let names = async || -> Vec<String> {
+        let rows = house.platform.rows().await;
+        let traces = rows.iter().filter(|row| row.kind == RecordKind::InquiryTrace);
+        let same = traces.filter(|row| row.key.sk().starts_with("same#"));
+        same.map(|row| row.key.sk().to_owned()).collect()
+    };
+    let [name] = names().await.try_into().unwrap();
+    assert!(!name.contains(&bare), "whoever has the table could try what somebody asked");
+    house.platform.advance(SignedDuration::from_hours(24));
+    house.ask("Is it vegan?").await;
+    let names = names().await;
+    assert!(names.len() == 2 && names.iter().any(|other| *other != name), "{names:?}");
+}
+
+#[tokio::test]
+async fn the_same_question_before_and_after_midnight_is_one_for_an_hour() {
+    let house = House::new().await;
+    // It is 09:00.
+    house.platform.advance(SignedDuration::from_mins(14 * 60 + 50));
+    house.ask("Is it vegan?").await;
+    house.platform.advance(SignedDuration::from_mins(20));
+    house.ask("Is it vegan?").await;
+    assert_eq!(house.inquiries().await.len(), 1);
+    house.platform.advance(SignedDuration::from_mins(45));
+    house.ask("Is it vegan?").await;
+    assert_eq!(house.inquiries().await.len(), 2, "an hour later it is another question");
 }

@@ -26,6 +26,7 @@ pub use page::{Page, claim_page, ensure_page, page_code, release_page};
 pub use receiving::{Received, receive};
 pub use restriction::{
     Lifted, Restriction, RestrictionId, lift, restrict, restricted, restricted_among, restrictions,
+    unrestricted,
 };
-pub use salts::{MAX_OPEN, MIN_OPEN, Salts, SourceMark, Waited};
+pub use salts::{MAX_OPEN, MIN_OPEN, QuestionMark, Salts, SourceMark, Waited};
 pub use traces::{FROM_ONE_SOURCE, ON_ONE_PAGE, PAGE_WINDOW, SOURCE_WINDOW};

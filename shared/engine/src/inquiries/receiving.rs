@@ -14,7 +14,7 @@ use super::asked::Question;
 use super::inquiry::{Inquiry, InquiryId, InquiryState, Origin};
 use super::page::Page;
 use super::restriction;
-use super::salts::SourceMark;
+use super::salts::{QuestionMark, SourceMark};
 use super::traces::Mark;
 use crate::hops::{Hop, ToJudge};
 
@@ -39,25 +39,25 @@ pub async fn receive(
     sender: &Sender,
     (ambient, trace): (&Ambient, &str),
     page: &Page,
-    source: &SourceMark,
+    (source, asked): (&SourceMark, &QuestionMark),
     (question, from): (Question, Option<Origin>),
 ) -> Result<Received, Failure> {
     let (scope, product) = (&page.scope, page.product.id);
     for _ in 0..TRIES {
         let now = ambient.now();
-        let marks = [
-            Mark::same(scope, product, &question, now),
-            Mark::source(source, now),
-            Mark::page(&page.code, now),
-        ];
+        let marks =
+            [Mark::same(&asked.today, now), Mark::source(source, now), Mark::page(&page.code, now)];
         let mut keys: Vec<_> = marks.iter().map(|mark| mark.key(scope)).collect();
-        keys.push(restriction::key_of(scope, question.email.written()));
+        let who = restriction::key_of(scope, question.email.written());
+        keys.push(who.clone());
+        keys.extend(asked.yesterday.as_ref().map(|before| Mark::same(before, now).key(scope)));
         let found = table.get_many(&keys).await?;
         let found: Vec<_> = found.iter().map(Option::as_ref).collect();
-        let [same, .., restricted] = found.as_slice() else {
+        let [same, _, _, restricted, before @ ..] = found.as_slice() else {
             return Err(Failure::bug("a table answered fewer rows than it was asked for"));
         };
-        if same.is_some_and(|row| row.is_live(now)) {
+        let before = before.first().copied().flatten();
+        if [*same, before].into_iter().flatten().any(|row| row.is_live(now)) {
             return Ok(Received::Again);
         }
         let full = marks.iter().zip(&found).filter_map(|(mark, row)| mark.full_until(*row)).max();
@@ -82,6 +82,8 @@ pub async fn receive(
         let mut ops: Vec<_> =
             marks.iter().zip(&found).map(|(mark, row)| mark.op(scope, *row, now)).collect();
         ops.push(records::create(scope, &inquiry));
+        // Who is restricted, or not any more, at this very moment is looked at again: else nobody would pass it on.
+        ops.push(restriction::unchanged(who, *restricted));
         let mut message = None;
         // Of a person whose processing is restricted it is kept, and nothing else is done.
         if !restriction::holds(*restricted)? {

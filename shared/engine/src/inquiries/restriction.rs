@@ -1,8 +1,9 @@
 //! People whose data may be kept and not worked on (N69).
 //!
-//! What a restricted person wrote is kept and shown to the tenant, and nothing else is done with it: nobody judges how
-//! it sounds, it raises no event and stands in no trend. Every worker asks [`restricted`] before it works on somebody's
-//! words. To lift a restriction lets the work go on that waited.
+//! What a restricted person wrote is kept and shown to the tenant, and nothing else is done with it: from then on nobody
+//! judges how it sounds, it raises no event and is added to no trend. What was judged and counted before stays: a trend
+//! holds numbers, no words and nobody's. Every worker asks [`unrestricted`] before it works on somebody's words, and
+//! commits what came of it with the check that this still holds. To lift a restriction lets the work go on that waited.
 //!
 //! A restriction's id follows from the tenant and the address, by a digest without a key. A key would hide nothing more:
 //! the row names the address, for the tenant to see whom it restricted, and so does every inquiry beside it; nobody who
@@ -98,6 +99,27 @@ pub(super) fn holds(found: Option<&Item>) -> Result<bool, StoreError> {
 /// A tenant's restrictions, for [`records::list`].
 pub fn restrictions(scope: &Scope) -> Query {
     Query::base(scope.partition(RESTRICTIONS))
+}
+
+/// The check that whatever was found at such a key still stands there.
+pub(super) fn unchanged(key: Key, found: Option<&Item>) -> Op {
+    let when = found.map_or(Condition::Absent, |row| Condition::Version(row.version));
+    Op::Check { key, when }
+}
+
+/// That the data of whoever has this address may be worked on: the check for the commit of what comes of it, that they
+/// were not restricted meanwhile. `None` where it may only be kept.
+///
+/// # Errors
+/// The store does not answer.
+pub async fn unrestricted(
+    table: &dyn Table,
+    scope: &Scope,
+    email: &Pii<String>,
+) -> Result<Option<Op>, Failure> {
+    let key = key_of(scope, email);
+    let found = table.get(&key).await?;
+    Ok((!holds(found.as_ref())?).then(|| unchanged(key, found.as_ref())))
 }
 
 /// Whether the data of whoever has this address may only be kept.

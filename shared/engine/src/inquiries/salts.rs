@@ -1,5 +1,5 @@
-//! The day's salt: under it a source is a word that nobody can follow into the next day, and the moment at which a
-//! form was opened cannot be made up.
+//! The day's salt: under it a source, and a question, is a word that nobody can follow into the next day or find by trying
+//! all that somebody could have written, and the moment at which a form was opened cannot be made up.
 //!
 //! The salts of today and yesterday serve ([`Use::Inquiries`]); when one is destroyed, the only way goes from what a
 //! backup of the table may still hold to an address.
@@ -17,6 +17,9 @@ use nexus_core::vault::Vault;
 use nexus_kernel::{Ambient, ClientIp, Failure, Timestamp};
 use sha2::Sha256;
 
+use super::asked::Question;
+use super::page::Page;
+use super::traces::SAME;
 use crate::day_salts::{DaySalt, DaySalts, Use, day_of};
 
 /// The shortest time that somebody takes to fill in a form.
@@ -37,6 +40,15 @@ impl SourceMark {
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// A question, told by a keyed digest of whose page it was asked on, who asked and what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuestionMark {
+    /// Under today's salt.
+    pub(super) today: String,
+    /// Under yesterday's, as long as the same question may have been asked before midnight.
+    pub(super) yesterday: Option<String>,
 }
 
 /// How long a form was open.
@@ -118,6 +130,26 @@ impl Salts {
         Ok(SourceMark(hex::encode(digest.get(..MARK_BYTES).unwrap_or_default())))
     }
 
+    /// What a question on this page is known by when it is asked again.
+    ///
+    /// # Errors
+    /// The vault does not answer.
+    pub async fn question(
+        &self,
+        page: &Page,
+        question: &Question,
+    ) -> Result<QuestionMark, Failure> {
+        let now = self.ambient.now();
+        let today = same(&self.today(now).await?, page, question)?;
+        let an_hour_ago = day_of(now.saturating_sub(SAME).unwrap_or(now));
+        let yesterday = match an_hour_ago < day_of(now) {
+            true => self.of(an_hour_ago).await?,
+            false => None,
+        };
+        let yesterday = yesterday.map(|salt| same(&salt, page, question)).transpose()?;
+        Ok(QuestionMark { today, yesterday })
+    }
+
     /// The present day's salt. The first who asks makes it.
     async fn today(&self, now: Timestamp) -> Result<DaySalt, Failure> {
         let day = day_of(now);
@@ -159,6 +191,19 @@ impl Salts {
 
 fn keyed(salt: &DaySalt) -> Result<Hmac<Sha256>, Failure> {
     Hmac::<Sha256>::new_from_slice(salt.reveal()).map_err(Failure::bug)
+}
+
+fn same(salt: &DaySalt, page: &Page, question: &Question) -> Result<String, Failure> {
+    let mut mac = keyed(salt)?;
+    mac.update(b"same");
+    let (owner, product) = (page.scope.owner().to_string(), page.product.id.to_string());
+    let (email, message) = (question.email.normal(), question.message.reveal());
+    for part in [&owner, &product, email.reveal(), message] {
+        // Where one part ends and the next begins shows.
+        mac.update(&(part.len() as u64).to_be_bytes());
+        mac.update(part.as_bytes());
+    }
+    Ok(hex::encode(mac.finalize().into_bytes()))
 }
 
 fn opened(salt: &DaySalt, page: &str, millis: i64) -> Result<Hmac<Sha256>, Failure> {

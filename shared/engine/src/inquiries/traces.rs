@@ -1,15 +1,14 @@
 //! That something came, for minutes: how many came from one source and to one page, and what came already.
 //!
-//! A trace is a digest or a counter, never what it was made of. It is gone within the hour.
+//! A trace is a keyed digest or a counter, never what it was made of. It is gone within the hour, its key after the next
+//! day.
 
 use jiff::SignedDuration;
 use nexus_core::{Condition, Item, Key, Op, Record, RecordKind, Scope, records};
-use nexus_kernel::{Digest, Timestamp};
+use nexus_kernel::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::asked::Question;
 use super::salts::SourceMark;
-use crate::catalogue::ProductId;
 
 /// How many inquiries a tenant takes from one source within [`SOURCE_WINDOW`]. Many people may share one address: a
 /// school, a network of telephones.
@@ -21,7 +20,7 @@ pub const ON_ONE_PAGE: i64 = 120;
 /// Over how long inquiries on one page are counted.
 pub const PAGE_WINDOW: SignedDuration = SignedDuration::from_mins(1);
 /// How long the same question is the same question.
-const SAME: SignedDuration = SignedDuration::from_hours(1);
+pub(super) const SAME: SignedDuration = SignedDuration::from_hours(1);
 
 /// A row that says that something came.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,21 +49,10 @@ pub(super) struct Mark {
 }
 
 impl Mark {
-    /// That this was asked.
-    pub(super) fn same(
-        scope: &Scope,
-        product: ProductId,
-        question: &Question,
-        now: Timestamp,
-    ) -> Self {
-        let (owner, product) = (scope.owner().to_string(), product.to_string());
-        let (email, message) = (question.email.normal(), question.message.reveal());
-        let parts = [&owner, &product, email.reveal(), message].map(|part| part.as_bytes());
+    /// That this was asked, by its keyed digest.
+    pub(super) fn same(digest: &str, now: Timestamp) -> Self {
         let until = now.saturating_add(SAME).unwrap_or(Timestamp::MAX);
-        Self {
-            trace: Trace { name: format!("same#{}", Digest::of_parts(parts)), until },
-            most: None,
-        }
+        Self { trace: Trace { name: format!("same#{digest}"), until }, most: None }
     }
 
     /// That something came from this source.
