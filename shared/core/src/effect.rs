@@ -580,6 +580,21 @@ pub async fn load<P: Payload>(
     }
 }
 
+/// As [`load`], of several at once, in order.
+///
+/// # Errors
+/// The store does not answer, or a row cannot be read.
+pub async fn load_many<P: Payload>(
+    table: &dyn Table,
+    scope: &Scope,
+    ids: &[EffectId],
+) -> Result<Vec<Option<Stored<Effect<P>>>>, StoreError> {
+    let keys: Vec<Key> = ids.iter().map(|id| key(scope, *id)).collect();
+    let rows = table.get_many(&keys).await?.into_iter();
+    let rows = rows.map(|row| row.filter(|row| sort_of(row) == Some(P::SORT)));
+    rows.map(|row| row.as_ref().map(records::read).transpose()).collect()
+}
+
 impl<P: Payload> Record for Effect<P> {
     const KIND: RecordKind = RecordKind::Effect;
 

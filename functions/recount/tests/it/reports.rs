@@ -1,16 +1,20 @@
 //! Reports are held against a count of the clicks themselves (N23, and the clicks' half of N19).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use nexus_contract::memory::MemoryTable;
+use nexus_core::table::{CommitError, CommitToken, Page, Query, Slice, StoreError};
+use nexus_core::{Item, Key, Op, Table};
 use nexus_engine::clicks::{Click, Place};
 use nexus_engine::tallies::day_of;
 use nexus_engine::tallies::reports::{self, By, Filter, Period, Unit, Visitors};
 use nexus_kernel::Timestamp;
 use proptest::prelude::*;
 
-use crate::ground::{Ground, later, post, scope};
+use crate::ground::{Ground, MIDNIGHT, click, later, post, scope};
 
 const DAY: i64 = 24 * 60 * 60 * 1_000;
 
@@ -201,4 +205,63 @@ async fn a_moment_on_the_edge_belongs_to_the_day_that_begins() {
     ground.move_to("2027-03-04T03:00:00Z".parse().unwrap());
     ground.run().await;
     holds(&ground, &clicks, &period, &Filter::default(), "counted").await;
+}
+
+/// A table that tells how many questions it is asked at once, and how many rows one by one.
+struct Watched {
+    table: MemoryTable,
+    now: AtomicUsize,
+    most: AtomicUsize,
+    alone: AtomicUsize,
+}
+
+#[async_trait::async_trait]
+impl Table for Watched {
+    async fn get(&self, key: &Key) -> Result<Option<Item>, StoreError> {
+        self.alone.fetch_add(1, Ordering::Relaxed);
+        self.table.get(key).await
+    }
+
+    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, StoreError> {
+        self.table.get_many(keys).await
+    }
+
+    async fn query(&self, query: &Query, page: &Page) -> Result<Slice, StoreError> {
+        let now = self.now.fetch_add(1, Ordering::Relaxed) + 1;
+        self.most.fetch_max(now, Ordering::Relaxed);
+        tokio::task::yield_now().await;
+        self.now.fetch_sub(1, Ordering::Relaxed);
+        self.table.query(query, page).await
+    }
+
+    async fn commit(&self, ops: Vec<Op>, token: Option<&CommitToken>) -> Result<(), CommitError> {
+        self.table.commit(ops, token).await
+    }
+
+    async fn scan(&self, page: &Page) -> Result<Slice, StoreError> {
+        self.table.scan(page).await
+    }
+}
+
+#[tokio::test]
+async fn a_report_asks_many_things_at_once_and_no_more_than_it_may() {
+    let ground = Ground::new();
+    let clicks: Vec<Click> =
+        (0..40).map(|n| click(n, "two", later(i64::from(n) * 60_000), n as u8)).collect();
+    ground.write(&clicks).await;
+    let table = Watched {
+        table: ground.platform.table.clone(),
+        now: AtomicUsize::new(0),
+        most: AtomicUsize::new(0),
+        alone: AtomicUsize::new(0),
+    };
+    let day = day_of(MIDNIGHT);
+    let period = Period::new(day, day, TimeZone::UTC).unwrap();
+    let all = Filter::default();
+    let told = reports::series(&table, &scope(), &period, Unit::Day, &all).await.unwrap();
+    assert_eq!(told.visitors, Visitors::Counted(7));
+    let most = table.most.load(Ordering::Relaxed);
+    assert!((8..=64).contains(&most), "its visitors are read shard beside shard: {most}");
+    reports::top(&table, &scope(), &period, By::Network, &all, 10).await.unwrap();
+    assert_eq!(table.alone.load(Ordering::Relaxed), 0, "posts are read together");
 }

@@ -217,6 +217,11 @@ impl Row {
         self.agent
     }
 
+    /// The click without its agent.
+    pub(super) fn without_agent(&self) -> &Click {
+        &self.click
+    }
+
     /// The click, exactly as it came.
     ///
     /// # Errors

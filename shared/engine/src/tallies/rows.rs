@@ -33,6 +33,8 @@ pub struct Pages<'a> {
     /// Sort keys from the first to the last, where only a part of the day is wanted.
     part: Option<(String, String)>,
     shard: u8,
+    /// Before which shard it ends.
+    end: u8,
     after: Option<Cursor>,
     agents: Agents,
 }
@@ -41,7 +43,13 @@ impl<'a> Pages<'a> {
     /// All clicks of the day, in no order.
     pub fn of(table: &'a dyn Table, scope: &'a Scope, link: &'a str, day: Day) -> Self {
         let agents = Agents::default();
-        Self { table, scope, link, day, part: None, shard: 0, after: None, agents }
+        Self { table, scope, link, day, part: None, shard: 0, end: SHARDS, after: None, agents }
+    }
+
+    /// Only those of one shard, so that several are read at once.
+    #[must_use]
+    pub(super) fn of_shard(self, shard: u8) -> Self {
+        Self { shard, end: shard.saturating_add(1), ..self }
     }
 
     /// Only those from this millisecond of the day on, up to before that one.
@@ -55,7 +63,16 @@ impl<'a> Pages<'a> {
     /// # Errors
     /// The store does not answer, or a row cannot be read.
     pub async fn next(&mut self) -> Result<Option<Vec<Found>>, Failure> {
-        if self.shard >= SHARDS {
+        let Some(rows) = self.next_rows().await? else { return Ok(None) };
+        let agents = rows.iter().filter_map(Row::agent);
+        self.agents.learn(self.table, self.scope, agents).await?;
+        let found = rows.into_iter().map(|row| Ok(Found { click: row.click(&self.agents)?, row }));
+        found.collect::<Result<Vec<_>, Failure>>().map(Some)
+    }
+
+    /// The next page of rows, for whoever need not know the agents.
+    pub(super) async fn next_rows(&mut self) -> Result<Option<Vec<Row>>, Failure> {
+        if self.shard >= self.end {
             return Ok(None);
         }
         let partition = format!("{}{}", keys::clicks(self.scope, self.link, self.day), self.shard);
@@ -71,10 +88,6 @@ impl<'a> Pages<'a> {
         let last = self.part.as_ref().map(|(_, to)| to.as_str());
         // The last is the first that does not belong to it; no click has that very key but by chance of 2^-128.
         let items = slice.items.into_iter().filter(|item| last.is_none_or(|to| item.key.sk() < to));
-        let rows = items.map(Row::read).collect::<Result<Vec<_>, _>>()?;
-        let agents = rows.iter().filter_map(Row::agent);
-        self.agents.learn(self.table, self.scope, agents).await?;
-        let found = rows.into_iter().map(|row| Ok(Found { click: row.click(&self.agents)?, row }));
-        found.collect::<Result<Vec<_>, Failure>>().map(Some)
+        Ok(Some(items.map(Row::read).collect::<Result<_, _>>()?))
     }
 }

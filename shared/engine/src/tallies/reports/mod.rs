@@ -10,8 +10,8 @@ mod visitors;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use nexus_core::effect::{self, EffectId};
-use nexus_core::{Scope, Table};
+use nexus_core::effect::{self, Effect, EffectId};
+use nexus_core::{Scope, Stored, Table};
 use nexus_kernel::{Failure, Timestamp};
 
 pub use self::period::{MOST_DAYS, Period, Unit};
@@ -174,11 +174,11 @@ async fn networks(
     scope: &Scope,
     posts: BTreeSet<EffectId>,
 ) -> Result<HashMap<EffectId, Network>, Failure> {
-    let mut networks = HashMap::new();
-    for post in posts {
-        if let Some(found) = effect::load::<PostPlan>(table, scope, post).await? {
-            networks.insert(post, found.record.payload().network);
-        }
-    }
-    Ok(networks)
+    let posts: Vec<EffectId> = posts.into_iter().collect();
+    let found = effect::load_many::<PostPlan>(table, scope, &posts).await?;
+    let networks = posts.into_iter().zip(found);
+    let network = |(post, found): (EffectId, Option<Stored<Effect<PostPlan>>>)| {
+        Some((post, found?.record.payload().network))
+    };
+    Ok(networks.filter_map(network).collect())
 }

@@ -9,7 +9,7 @@ use nexus_core::{Scope, Table, records};
 use nexus_kernel::{Failure, Timestamp};
 
 use super::super::day::ClickDay;
-use super::super::keys::{self, DAY_MS, Day, QUARTER_MS, QUARTERS, RECOUNT, begin, day_of};
+use super::super::keys::{self, DAY_MS, Day, QUARTER_MS, QUARTERS, RECOUNT, SHARDS, begin, day_of};
 use super::super::recounting::Recount;
 use super::super::row::read_post;
 use super::super::rows::Pages;
@@ -18,7 +18,9 @@ use super::{Filter, Period, networks};
 use crate::clicks::Click;
 
 /// How many questions the store is asked at once.
-const AT_ONCE: usize = 16;
+pub(super) const AT_ONCE: usize = 16;
+/// How many shards of a day are read at once, beside other days.
+const SHARDS_AT_ONCE: usize = 4;
 
 /// The clicks of one link, of one post, on one day of UTC, as far as they lie in the period.
 #[derive(Debug)]
@@ -297,13 +299,23 @@ impl Standing {
         side: Side,
         (from, to): (i64, i64),
     ) -> Result<Vec<(String, u64)>, Failure> {
-        let mut pages = Pages::of(table, scope, link, day).between(from, to);
-        let mut sums: HashMap<String, u64> = HashMap::new();
-        while let Some(page) = pages.next().await? {
-            for click in page.iter().map(|found| &found.click) {
-                if self.wants(day, link, click) {
-                    *sums.entry(side.of(click).into_owned()).or_default() += 1;
+        let shards = (0..SHARDS).map(|shard| async move {
+            let mut pages = Pages::of(table, scope, link, day).between(from, to).of_shard(shard);
+            let mut sums: HashMap<String, u64> = HashMap::new();
+            while let Some(page) = pages.next().await? {
+                for click in page.iter().map(|found| &found.click) {
+                    if self.wants(day, link, click) {
+                        *sums.entry(side.of(click).into_owned()).or_default() += 1;
+                    }
                 }
+            }
+            Ok::<_, Failure>(sums)
+        });
+        let mut read = stream::iter(shards.collect::<Vec<_>>()).buffer_unordered(SHARDS_AT_ONCE);
+        let mut sums: HashMap<String, u64> = HashMap::new();
+        while let Some(some) = read.try_next().await? {
+            for (value, count) in some {
+                *sums.entry(value).or_default() += count;
             }
         }
         Ok(sums.into_iter().collect())
