@@ -1,7 +1,8 @@
 //! Counts the clicks of past days anew from their rows.
 //!
-//! Runs every hour, takes no input, and may run twice: a day that was counted is not due any more. A tally that did not
-//! agree with its rows is corrected and wakes somebody: it should never happen.
+//! Runs every hour, takes no input, and may run twice: a day that was counted is not due any more. Robots are told by the
+//! rules of today, whatever those said when a click came. A tally that did not agree with its rows is corrected and wakes
+//! somebody: it should never happen.
 //!
 //! **Never here:** how a day is counted, what a robot is (`nexus_engine` has both).
 
@@ -14,7 +15,7 @@ use nexus_core::table::Page;
 use nexus_core::{Item, Key, Product, Sweep, Table, records};
 use nexus_engine::EnginePlatform;
 use nexus_engine::platform::Access;
-use nexus_engine::tallies::{self, AsStored, Judge, Recount, Recounted};
+use nexus_engine::tallies::{self, ByRules, Judge, Recount, Recounted};
 use nexus_handler::{Env, Function, Invocation, Measure, Scheduled, SettingsError, Wire};
 use nexus_kernel::Failure;
 use serde::Serialize;
@@ -58,7 +59,7 @@ impl<P: EnginePlatform + ?Sized> Wire<P> for RecountClicks {
     type Deps = Deps;
 
     fn wire(platform: &P, _: &Env) -> Result<Deps, SettingsError> {
-        Ok(Deps { table: platform.table(Access::Write), judge: Arc::new(AsStored) })
+        Ok(Deps { table: platform.table(Access::Write), judge: Arc::new(ByRules::default()) })
     }
 }
 

@@ -23,6 +23,7 @@ mod product_page;
 mod products;
 mod qr_codes;
 mod questions;
+mod recount;
 mod reject_draft;
 mod reports;
 mod restrictions;
@@ -88,6 +89,7 @@ pub(crate) fn all() -> OpenApiRouter<Arc<Deps>> {
         .routes(routes!(spending::set))
         .routes(routes!(reports::series))
         .routes(routes!(reports::top))
+        .routes(routes!(recount::ask))
         .routes(routes!(live_clicks::read))
         .routes(routes!(links::list, links::create))
         .routes(routes!(links::read, links::change))

@@ -98,6 +98,7 @@ async fn the_description_names_every_route() {
     /v1/questions GET
     /v1/questions/{id}/answer POST
     /v1/reports/clicks GET
+    /v1/reports/clicks/recount POST
     /v1/reports/clicks/top GET
     /v1/reports/sentiment GET
     /v1/reports/sentiment.csv GET

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use nexus_core::effect::EffectId;
+use nexus_core::{RecordKind, records};
 use nexus_engine::EnginePlatform;
 use nexus_engine::account::Settings;
 use nexus_engine::clicks::{
     ATTRIBUTION, Agent, BotReason, Click, ClickId, Place, Referrer, Spot, Visitor,
 };
-use nexus_engine::tallies::{ClickWriter, Letter};
+use nexus_engine::tallies::{self, AsStored, ClickWriter, Letter, Recount};
 use nexus_kernel::Timestamp;
 use nexus_testkit::people;
 use serde_json::{Value, json};
@@ -185,4 +186,31 @@ async fn what_cannot_be_asked_is_told_by_its_field() {
     assert_eq!(answer.json()["errors"][0]["field"], "limit");
     let answer = api.get("/v1/clicks/live?after=00").by(&ada()).send().await;
     assert_eq!(answer.json()["errors"][0]["field"], "after");
+}
+
+#[tokio::test]
+async fn an_approver_asks_that_days_are_counted_anew_and_only_their_own() {
+    let api = with_clicks().await;
+    api.platform.advance(SignedDuration::from_hours(48));
+    for row in api.platform.rows().await {
+        if row.kind == RecordKind::Recount {
+            let mut due = records::read::<Recount>(&row).unwrap();
+            let table = &api.platform.table;
+            tallies::recount(table, &scope(), &mut due, &AsStored).await.unwrap();
+        }
+    }
+    let ask = |from: &str, to: &str| {
+        api.post("/v1/reports/clicks/recount", json!({ "from": from, "to": to }))
+    };
+    let operator = people::operator(people::tenant(1));
+    ask("2027-03-01", "2027-03-01").by(&operator).send().await.refused(403, &[]);
+    ask("2027-03-02", "2027-03-01").by(&ada()).send().await.refused(422, &["to"]);
+    ask("2027-01-01", "2027-03-01").by(&ada()).send().await.refused(422, &["from"]);
+    let other = people::approver(people::tenant(2));
+    for (who, days) in [(other, 0), (ada(), 2), (ada(), 0)] {
+        let answer = ask("2027-02-28", "2027-03-01").by(&who).send().await;
+        assert_eq!((answer.status, answer.json()), (202, json!({ "days": days })));
+    }
+    let rows = api.platform.rows().await;
+    assert_eq!(rows.iter().filter(|row| row.kind == RecordKind::Recount).count(), 2);
 }

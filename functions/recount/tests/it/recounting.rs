@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, ToSpan};
 use nexus_contract::{Fault, Faults, Flaky, StaleIndex};
 use nexus_core::{Op, RecordKind, Table};
-use nexus_engine::clicks::{BotReason, Click};
+use nexus_engine::EnginePlatform;
+use nexus_engine::clicks::{Agent, BotReason, Click};
 use nexus_engine::tallies::{self, AsStored, day_of};
-use nexus_recount::Done;
+use nexus_handler::Wire as _;
+use nexus_recount::{Done, RecountClicks};
 
 use crate::ground::{Ground, MIDNIGHT, click, later, scope};
 
@@ -216,4 +218,55 @@ async fn an_index_that_lags_counts_no_day_twice() {
     }
     ground.run().await;
     assert_eq!(ground.days().await.len(), 1);
+}
+
+#[tokio::test]
+async fn n23_a_day_that_is_asked_for_is_judged_by_the_rules_of_today() {
+    let ground = Ground::new();
+    // When they came, nobody knew that these are robots, and a browser was taken for one.
+    let said = |n: u32, text: &str, bot| {
+        let click = click(n, "one", later(i64::from(n) * MINUTE), 0);
+        Click { agent: Agent { text: text.into(), ..Agent::default() }, bot, ..click }
+    };
+    let firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+    let clicks = [
+        said(1, "curl/8.5.0", None),
+        said(2, "Slackbot 1.0", None),
+        said(3, firefox, Some(BotReason::Robot)),
+        Click { head: true, ..said(4, firefox, None) },
+        said(5, firefox, None),
+    ];
+    ground.write(&clicks).await;
+    ground.move_to(later(DAY + 121 * MINUTE));
+    ground.run().await;
+    assert_eq!(ground.days().await[0].clicks(), 4);
+
+    let (table, ambient) = (&ground.platform.table, ground.platform.ambient());
+    let day = day_of(MIDNIGHT);
+    let ask = async || tallies::ask_for_days(table, &scope(), (day, day), &ambient).await.unwrap();
+    assert_eq!((ask().await, ask().await), (1, 0), "what waits need not be asked for");
+    let wired: &dyn EnginePlatform = &ground.platform;
+    let judge = RecountClicks::wire(wired, &ground.platform.env()).unwrap().judge;
+    let (done, alarm) = ground.run_on(Arc::new(table.clone()), judge).await;
+    let done = done.unwrap();
+    assert_eq!((done.counted, done.judged, done.corrected, alarm), (1, 4, 0, Some(0)));
+    let days = ground.days().await;
+    let counted = [BotReason::Robot, BotReason::Preview, BotReason::Head].map(|why| (why, 1));
+    assert_eq!((days[0].clicks(), &days[0].bots), (2, &counted.into()));
+}
+
+#[tokio::test]
+async fn only_days_that_were_counted_are_asked_for_and_of_a_month_at_most() {
+    let ground = written().await;
+    let (table, ambient) = (&ground.platform.table, ground.platform.ambient());
+    let (first, last) = (day_of(MIDNIGHT), day_of(ground.platform.now()));
+    let ask =
+        async |first, last| tallies::ask_for_days(table, &scope(), (first, last), &ambient).await;
+    assert_eq!(ask(first, last).await.unwrap(), 0, "it waits to be counted for the first time");
+    ground.run().await;
+    assert_eq!(ask(last, last).await.unwrap(), 0);
+    assert!(ask(last, first).await.is_err());
+    let before = |days: i32| first.checked_sub(days.days()).unwrap();
+    assert!(ask(before(tallies::MOST_ASKED), first).await.is_err());
+    assert_eq!(ask(before(tallies::MOST_ASKED - 1), first).await.unwrap(), 1, "of two months");
 }

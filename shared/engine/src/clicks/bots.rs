@@ -1,12 +1,9 @@
 //! Which clicks are no person's: a robot's, or that of a program which makes the preview of a link.
 //!
 //! They are served like any other, kept with the reason, and not counted. What is decided follows from fields that are
-//! kept, so that clicks can be counted anew when the rules change; [`RULES`] tells which rules these are.
+//! kept, so that clicks are judged by the rules of today whenever their day is counted anew.
 
 use super::click::{Agent, BotReason};
-
-/// Which edition of the rules this is: one more whenever an answer could change.
-pub const RULES: u32 = 1;
 
 /// Programs that make previews of links, by a piece of what they say, in small letters, and where that is written.
 const PREVIEWERS: &[(&str, &str)] = &[

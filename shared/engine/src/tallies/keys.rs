@@ -84,6 +84,12 @@ pub(super) fn of_day(link: &str, day: Day) -> String {
     format!("{}#{link}", date(day))
 }
 
+/// Reads [`of_day`].
+pub(super) fn read_of_day(sort: &str) -> Option<(Day, &str)> {
+    let (day, link) = sort.split_once('#')?;
+    Some((read_date(day)?, link))
+}
+
 /// Whether a link's code may stand in keys.
 pub(super) fn is_code(link: &str) -> bool {
     (1..=128).contains(&link.len()) && !link.contains('#')

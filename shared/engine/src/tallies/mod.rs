@@ -27,7 +27,9 @@ mod writing;
 pub use agents::KeptAgent;
 pub use day::{ClickDay, Top};
 pub use keys::{Day, QUARTERS, SHARDS, TALLY_SHARDS, day_of};
-pub use recounting::{AsStored, Judge, Recount, Recounted, ask, recount};
+pub use recounting::{
+    AsStored, ByRules, Judge, MOST_ASKED, Recount, Recounted, ask, ask_for_days, recount,
+};
 pub use rows::{Found, Pages};
 pub use side::Side;
 pub use writing::{ClickWriter, Letter, Unwritten};

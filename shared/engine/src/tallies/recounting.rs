@@ -6,23 +6,35 @@
 //! or taken away in the same commit, a tally that was corrected agrees, and the row is deleted with the day's record.
 //! How many tallies were corrected stands in the row from the commit that corrects them: whoever ends the count tells it.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use futures::{StreamExt, TryStreamExt, stream};
 use jiff::SignedDuration;
 use nexus_core::sweep::DueKind;
 use nexus_core::table::{CommitError, IndexEntry, MAX_OPS, MAX_PAGE, Op, Page, Query};
 use nexus_core::{Key, Record, RecordKind, Scope, Stored, Table, records};
-use nexus_kernel::{Failure, Timestamp};
+use nexus_kernel::{Ambient, Failure, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::day::Counting;
 use super::keys::{self, Day, RECOUNT, begin, day_of};
 use super::rows::{Found, Pages};
 use super::side::{self, Counter, Side};
-use crate::clicks::{BotReason, Click};
+use super::writing::drawn_version;
+use crate::clicks::{BotReason, Click, bots};
 
 /// How long after midnight (UTC) days are counted anew.
 const HOUR: SignedDuration = SignedDuration::from_hours(2);
 /// How many clicks one commit judges anew at most: each touches its row and up to four counters.
 const JUDGED_AT_ONCE: usize = 19;
+/// Of how many days it can be asked at once that they be counted anew.
+pub const MOST_ASKED: i32 = 31;
+/// How many commits ask at once, and how often one is tried.
+const AT_ONCE: usize = 8;
+const TRIES: u32 = 6;
+/// So many answers a judge remembers before it begins anew, so that its memory is bounded.
+const REMEMBERED: usize = 20_000;
 
 /// A day of a link that is not counted, or to which clicks have come since.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,6 +105,71 @@ pub fn ask(
     })
 }
 
+/// Asks that the days of a tenant's links that were counted be counted anew, from the first to the last, both included;
+/// how many. Those that wait for their count need not be asked for. Asking twice is once.
+///
+/// # Errors
+/// The days are in another order, too many, or lie outside 2000 to 9990; the store does not answer.
+pub async fn ask_for_days(
+    table: &dyn Table,
+    scope: &Scope,
+    (first, last): (Day, Day),
+    ambient: &Ambient,
+) -> Result<u64, Failure> {
+    if last < first {
+        return Err(Failure::field("to", "choose a day that is not before `from`"));
+    }
+    if !(2000..=9990).contains(&first.year()) || !(2000..=9990).contains(&last.year()) {
+        return Err(Failure::field("from", "choose days of the years 2000 to 9990"));
+    }
+    if first.until(last).map_or(i32::MAX, |span| span.get_days()) >= MOST_ASKED {
+        return Err(Failure::field("from", format!("choose at most {MOST_ASKED} days")));
+    }
+    let mut asked = 0;
+    let months = std::iter::successors(Some(first.first_of_month()), |month| {
+        month.last_of_month().tomorrow().ok()
+    });
+    for month in months.take_while(|month| *month <= last) {
+        let (from, to) = (keys::date(first), format!("{}#\u{10ffff}", keys::date(last)));
+        let query = Query::base(keys::days(scope, month)).between(from, to);
+        let mut page = Page::first(MAX_PAGE);
+        loop {
+            let slice = table.query(&query, &page).await?;
+            let sorts = slice.items.iter().map(|row| row.key.sk());
+            let waiting: Vec<Key> = sorts.clone().map(|sort| scope.key(RECOUNT, sort)).collect();
+            let waiting = table.get_many(&waiting).await?;
+            let ops = sorts.zip(waiting).filter(|(_, waits)| waits.is_none()).map(|(sort, _)| {
+                let (day, link) = keys::read_of_day(sort)
+                    .ok_or_else(|| Failure::bug("a counted day's key cannot be read"))?;
+                ask(scope, link, day, ambient.now(), drawn_version(ambient))
+            });
+            let ops = ops.collect::<Result<Vec<Op>, Failure>>()?;
+            asked += ops.len() as u64;
+            let commits = ops.chunks(MAX_OPS).map(|some| surely(table, some));
+            let mut commits = stream::iter(commits.collect::<Vec<_>>()).buffer_unordered(AT_ONCE);
+            while commits.try_next().await?.is_some() {}
+            drop(commits);
+            match slice.next {
+                Some(next) => page = Page::after(MAX_PAGE, Some(next)),
+                None => break,
+            }
+        }
+    }
+    Ok(asked)
+}
+
+/// Commits what may be committed twice, also where others are at the same rows.
+async fn surely(table: &dyn Table, ops: &[Op]) -> Result<(), Failure> {
+    let mut tries = 1;
+    loop {
+        match table.commit(ops.to_vec(), None).await {
+            Ok(()) => return Ok(()),
+            Err(CommitError::Contended | CommitError::Unknown(_)) if tries < TRIES => tries += 1,
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
 /// Says whether a click is a person's, by the rules of today.
 pub trait Judge: Send + Sync {
     /// Why it is not; `None` if it is.
@@ -102,6 +179,26 @@ pub trait Judge: Send + Sync {
 impl<F: Fn(&Click) -> Option<BotReason> + Send + Sync> Judge for F {
     fn judge(&self, click: &Click) -> Option<BotReason> {
         self(click)
+    }
+}
+
+/// Judges by the rules of today, from what is kept of a click; remembers what it said of an agent.
+#[derive(Debug, Default)]
+pub struct ByRules(Mutex<HashMap<(String, bool, bool), Option<BotReason>>>);
+
+impl Judge for ByRules {
+    fn judge(&self, click: &Click) -> Option<BotReason> {
+        let of = (click.agent.text.clone(), click.head, click.no_accept);
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() > REMEMBERED {
+            known.clear();
+        }
+        if let Some(reason) = known.get(&of) {
+            return *reason;
+        }
+        let reason = bots::reason(&of.0, of.1, of.2);
+        known.insert(of, reason);
+        reason
     }
 }
 
