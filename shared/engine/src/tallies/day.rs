@@ -12,6 +12,11 @@ use crate::clicks::{BotReason, Click, Place, Visitor};
 
 /// How many values a day's list names at most; all countries there are.
 const LISTED: usize = 256;
+/// How many values of a list are counted apart at most. Whoever follows a link may write what they like into where they
+/// come from: what is first seen beyond this is among the others.
+const MOST_VALUES: usize = 50_000;
+/// How many counters of one side are counted at most. The tallies of a side that has more are left as they are.
+const MOST_COUNTERS: usize = 100_000;
 
 /// The values of one side of a day's clicks, the most frequent first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,12 +35,12 @@ fn is_zero(count: &u64) -> bool {
 }
 
 impl Top {
-    fn of(counts: HashMap<String, u64>) -> Self {
-        let mut listed: Vec<(String, u64)> = counts.into_iter().collect();
+    fn of(values: Values) -> Self {
+        let mut listed: Vec<(String, u64)> = values.counts.into_iter().collect();
         listed.sort_by(|(a, m), (b, n)| n.cmp(m).then_with(|| a.cmp(b)));
-        let others = listed.iter().skip(LISTED).map(|(_, count)| count).sum();
+        let cut: u64 = listed.iter().skip(LISTED).map(|(_, count)| count).sum();
         listed.truncate(LISTED);
-        Self { listed, others }
+        Self { listed, others: values.others + cut }
     }
 
     fn is_empty(&self) -> bool {
@@ -119,16 +124,37 @@ impl ClickDay {
     }
 }
 
-/// Counts the clicks of one link and day. It remembers eight bytes of each visitor, and each value that it saw.
+/// Clicks by a value.
+#[derive(Debug, Default)]
+struct Values {
+    counts: HashMap<String, u64>,
+    /// Those of values beyond [`MOST_VALUES`].
+    others: u64,
+}
+
+impl Values {
+    fn one(&mut self, value: &str) {
+        let room = self.counts.len() < MOST_VALUES;
+        match self.counts.get_mut(value) {
+            Some(count) => *count += 1,
+            None if room => drop(self.counts.insert(value.to_owned(), 1)),
+            None => self.others += 1,
+        }
+    }
+}
+
+/// Counts the clicks of one link and day. It remembers eight bytes of each visitor, and values up to a bound.
 #[derive(Debug, Default)]
 pub(super) struct Counting {
     quarters: Vec<u32>,
     visitors: HashSet<Visitor>,
     posts: BTreeMap<Option<EffectId>, u64>,
-    lists: [HashMap<String, u64>; 6],
+    lists: [Values; 6],
     bots: BTreeMap<BotReason, u64>,
     /// What the tallies have to say.
     pub(super) tallies: HashMap<Counter<'static>, i64>,
+    /// How many of these each side has; `None` where they are too many to be counted.
+    sides: BTreeMap<Side, Option<usize>>,
 }
 
 impl Counting {
@@ -148,27 +174,40 @@ impl Counting {
         self.visitors.insert(click.visitor);
         *self.posts.entry(click.post).or_default() += 1;
         for counter in Counter::of(click) {
-            let value = counter.value.into_owned().into();
-            *self.tallies.entry(Counter { value, ..counter }).or_default() += 1;
+            self.tally(counter);
         }
         let [countries, regions, cities, referrers, devices, browsers] = &mut self.lists;
-        let one = |list: &mut HashMap<String, u64>, value: &str| match list.get_mut(value) {
-            Some(count) => *count += 1,
-            None => drop(list.insert(value.to_owned(), 1)),
-        };
-        one(countries, &Side::Country.of(click));
-        one(referrers, &Side::Referrer.of(click));
-        one(devices, &Side::Device.of(click));
-        one(browsers, &click.agent.family);
+        countries.one(&Side::Country.of(click));
+        referrers.one(&Side::Referrer.of(click));
+        devices.one(&Side::Device.of(click));
+        browsers.one(&click.agent.family);
         let Place::Spot(spot) = &click.place else { return };
         let country = spot.country.as_deref().unwrap_or_default();
         let region = spot.region.as_ref().map(|region| format!("{country}-{region}"));
         if let Some(region) = &region {
-            one(regions, region);
+            regions.one(region);
         }
         if let Some(city) = &spot.city {
-            one(cities, &format!("{} {city}", region.as_deref().unwrap_or(country)));
+            cities.one(&format!("{} {city}", region.as_deref().unwrap_or(country)));
         }
+    }
+
+    fn tally(&mut self, counter: Counter<'_>) {
+        let side = counter.side;
+        let Some(many) = self.sides.entry(side).or_insert(Some(0)) else { return };
+        let value = counter.value.into_owned().into();
+        let count = self.tallies.entry(Counter { value, ..counter }).or_default();
+        *many += usize::from(*count == 0);
+        *count += 1;
+        if *many > MOST_COUNTERS {
+            self.sides.insert(side, None);
+            self.tallies.retain(|counter, _| counter.side != side);
+        }
+    }
+
+    /// The sides of which it knows all counters.
+    pub(super) fn known_sides(&self) -> impl Iterator<Item = Side> {
+        Side::ALL.into_iter().filter(|side| self.sides.get(side) != Some(&None))
     }
 
     /// What was counted.
@@ -188,5 +227,48 @@ impl Counting {
             browsers,
             bots: self.bots,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nexus_kernel::Timestamp;
+
+    use super::*;
+    use crate::clicks::{Agent, ClickId, Referrer};
+
+    #[test]
+    fn whoever_makes_up_where_they_come_from_fills_no_memory_and_hides_nothing_else() {
+        let mut counting = Counting::default();
+        let hosts = MOST_COUNTERS / 9 * 10 + 100;
+        for n in 0..hosts {
+            // One true host among them, which comes early and late.
+            let host = if n % 10 == 0 { "news.example".into() } else { format!("{n}.example") };
+            let click = Click {
+                id: ClickId::from_bits(n as u128),
+                at: Timestamp::from_second((n % 86_400) as i64).unwrap(),
+                link: "BCDFGHJK23".into(),
+                post: None,
+                place: Place::Unlocated,
+                agent: Agent { device: "iPhone".into(), ..Agent::default() },
+                referrer: Some(Referrer { host, path: "/".into() }),
+                visitor: Visitor([1; 8]),
+                bot: None,
+                head: false,
+                no_accept: false,
+            };
+            counting.add(&click, None);
+            counting.add(&click, None);
+        }
+        let of = |side| counting.tallies.keys().filter(move |c| c.side == side).count();
+        let known: Vec<Side> = counting.known_sides().collect();
+        assert_eq!(known, [Side::Total, Side::Country, Side::Device]);
+        assert_eq!(of(Side::Referrer), 0);
+        assert_eq!((of(Side::Total), of(Side::Device)), (96, 24), "the others are compared");
+        let day = counting.done("BCDFGHJK23", Day::constant(1970, 1, 1));
+        let clicks = 2 * hosts as u64;
+        let listed: u64 = day.referrers.listed.iter().map(|(_, count)| count).sum();
+        assert_eq!((day.clicks(), listed + day.referrers.others), (clicks, clicks));
+        assert_eq!(day.referrers.listed[0], ("news.example".into(), clicks.div_ceil(10)));
     }
 }

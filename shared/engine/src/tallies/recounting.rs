@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::day::Counting;
 use super::keys::{self, Day, RECOUNT, begin, day_of};
 use super::rows::{Found, Pages};
-use super::side::{self, Counter, Side};
+use super::side::{self, Counter};
 use super::writing::drawn_version;
 use crate::clicks::{BotReason, Click, bots};
 
@@ -344,7 +344,7 @@ async fn differences(
     counting: &mut Counting,
 ) -> Result<Vec<(Counter<'static>, i64)>, Failure> {
     let mut wanted = std::mem::take(&mut counting.tallies);
-    for side in Side::ALL {
+    for side in counting.known_sides() {
         let query = Query::base(keys::tallies(scope, link, day)).prefix(side::of_day(side, day));
         let mut page = Page::first(MAX_PAGE);
         loop {
