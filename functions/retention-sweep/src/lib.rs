@@ -171,8 +171,8 @@ impl RetentionSweep {
         Ok(())
     }
 
-    /// Deletes rows that are no more than rows in one commit. Where one was written anew since it was read, each goes
-    /// by itself.
+    /// Deletes rows that are no more than rows in one commit. Where one was written anew since it was read, or a late index
+    /// lists one twice, each goes by itself.
     async fn many(
         &self,
         sweep: Sweep,
@@ -182,7 +182,7 @@ impl RetentionSweep {
     ) {
         let ops = rows.iter().filter_map(|(_, row)| row.as_ref().map(deletion)).collect();
         match self.0.table.commit(ops, None).await {
-            Err(CommitError::Conditions(_) | CommitError::Contended) => {
+            Err(CommitError::Conditions(_) | CommitError::Contended | CommitError::Refused(_)) => {
                 for (since, row) in rows {
                     receipt.table.count(self.row(sweep, row.clone(), at.now).await, *since);
                 }

@@ -32,7 +32,7 @@ async fn judged(api: &Api, comment: &Comment, label: Label) {
     let now = api.platform.now();
     let key = nexus_engine::comments::comment_key(&scope(), comment.id);
     let stored = records::load(&api.platform.table, &key, now).await.unwrap().unwrap();
-    judging::keep::<Comment>(&api.platform.table, &scope(), stored, verdict(label, now))
+    judging::keep::<Comment>(&api.platform.table, &scope(), stored, verdict(label, now), None)
         .await
         .unwrap();
 }
