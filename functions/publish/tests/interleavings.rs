@@ -7,13 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use nexus_core::effect::{Effect, EffectId, Outcome, Payload as _, State};
+use nexus_core::approval::Answer;
+use nexus_core::effect::{Effect, EffectId, Found, LOOK_UPS, Outcome, Payload as _, State};
 use nexus_core::{Approver, Caller, Envelope, QueueAddress, Scope, Sender};
 use nexus_engine::desk::Desk;
 use nexus_engine::editing::{self, Edit, WordsEdit};
 use nexus_engine::hops::Publish as Due;
 use nexus_engine::publishing::{Decision, Ground, Network, PostPlan, propose};
-use nexus_engine::{Draft, EnginePlatform, approving, cancelling, rescheduling};
+use nexus_engine::{Draft, EnginePlatform, answering, approving, cancelling, rescheduling};
 use nexus_handler::{Batch, Entry, ErasedFunction};
 use nexus_kernel::{Ambient, FailureKind, Language, Timestamp};
 use nexus_publish::Publish;
@@ -31,6 +32,9 @@ enum Deed {
     Reschedule { post: usize, in_minutes: i64, seen_otherwise: bool },
     Deliver { post: usize, times: usize, as_tenant: usize },
     Answer { outcome: usize },
+    Find { looks: u32 },
+    Lose { post: usize },
+    Say { post: usize, happened: bool },
     Wait { minutes: i64 },
 }
 
@@ -47,6 +51,9 @@ fn deeds() -> impl Strategy<Value = Deed> {
         6 => (0..8_usize, 1..4_usize, 0..2_usize)
             .prop_map(|(post, times, as_tenant)| Deed::Deliver { post, times, as_tenant }),
         1 => (0..4_usize).prop_map(|outcome| Deed::Answer { outcome }),
+        1 => (1..3_u32).prop_map(|looks| Deed::Find { looks }),
+        1 => (0..8_usize).prop_map(|post| Deed::Lose { post }),
+        1 => (0..8_usize, any::<bool>()).prop_map(|(post, happened)| Deed::Say { post, happened }),
         3 => (1..80_i64).prop_map(|minutes| Deed::Wait { minutes }),
     ]
 }
@@ -156,7 +163,9 @@ impl House {
                 let Some((id, word)) = self.chosen(*post) else { return };
                 let (person, scope) = (self.people[word.tenant].clone(), self.scope(word.tenant));
                 let desk = desk(&platform, &person, &scope, &ambient);
+                let before = self.effect(&scope, id).await.unwrap();
                 if cancelling::cancel(&desk, id).await.is_ok() {
+                    assert!(!is_late(before.state()), "{:?}", before.state());
                     let words = self
                         .words
                         .iter_mut()
@@ -171,15 +180,46 @@ impl House {
                 let Some((id, word)) = self.chosen(*post) else { return };
                 // A message of another tenant with this tenant's id in it.
                 let as_whom = if *as_tenant == 0 { word.tenant } else { 1 - word.tenant };
-                let body =
-                    Envelope::seal(&self.scope(as_whom), "trace", &Due { effect: id }).unwrap();
-                let record = json!({
-                    "messageId": "0", "receiptHandle": "r", "body": body,
-                    "attributes": {}, "messageAttributes": {}, "eventSource": "aws:sqs",
-                });
-                let event = json!({ "Records": vec![record; *times] }).to_string();
-                let at = self.platform.invocation();
-                self.function.call(event.as_bytes(), at).await.unwrap();
+                self.deliver(as_whom, id, *times).await;
+            }
+            Deed::Find { looks } => self.finds_nothing(*looks),
+            Deed::Lose { post } => {
+                // Its answer is lost, and its network cannot tell, until a person is asked.
+                let Some((id, word)) = self.chosen(*post) else { return };
+                let scope = self.scope(word.tenant);
+                let (now, before) = (ambient.now(), self.effect(&scope, id).await.unwrap());
+                let until = before.approval().map_or(now, |approval| approval.until);
+                if before.state() != State::Approved || now < word.plan.send_at || until <= now {
+                    return;
+                }
+                self.platform.publisher.forget();
+                self.platform.publisher.answer(Outcome::Unknown { why: "lost".into() });
+                self.finds_nothing(LOOK_UPS);
+                self.deliver(word.tenant, id, 1).await;
+                if self.effect(&scope, id).await.unwrap().state() != State::Unknown {
+                    return;
+                }
+                for _ in 0..LOOK_UPS {
+                    self.platform.advance(SignedDuration::from_hours(2));
+                    self.deliver(word.tenant, id, 1).await;
+                }
+                let after = self.effect(&scope, id).await.unwrap();
+                assert_eq!(after.state(), State::AskAPerson, "{after:?}");
+            }
+            Deed::Say { post, happened } => {
+                let Some((id, word)) = self.chosen(*post) else { return };
+                let (person, scope) = (self.people[word.tenant].clone(), self.scope(word.tenant));
+                let desk = desk(&platform, &person, &scope, &ambient);
+                let said = match happened {
+                    true => Answer::Happened { url: None },
+                    false => Answer::DidNotHappen,
+                };
+                let approver = Approver::of(&person).unwrap();
+                let before = self.effect(&scope, id).await.unwrap();
+                let answered = answering::answer(&desk, id, approver, &said).await;
+                if before.state() == State::AskAPerson {
+                    answered.unwrap();
+                }
             }
             Deed::Answer { outcome } => self.platform.publisher.answer(match outcome {
                 0 => Outcome::Throttled { after_seconds: 60 },
@@ -190,6 +230,23 @@ impl House {
             Deed::Wait { minutes } => {
                 self.platform.advance(SignedDuration::from_mins(*minutes));
             }
+        }
+    }
+
+    async fn deliver(&self, as_whom: usize, id: EffectId, times: usize) {
+        let body = Envelope::seal(&self.scope(as_whom), "trace", &Due { effect: id }).unwrap();
+        let record = json!({
+            "messageId": "0", "receiptHandle": "r", "body": body,
+            "attributes": {}, "messageAttributes": {}, "eventSource": "aws:sqs",
+        });
+        let event = json!({ "Records": vec![record; times] }).to_string();
+        self.function.call(event.as_bytes(), self.platform.invocation()).await.unwrap();
+    }
+
+    fn finds_nothing(&self, looks: u32) {
+        for _ in 0..looks {
+            let found = Found::StillUnknown { why: "it does not say".into() };
+            self.platform.publisher.find(found);
         }
     }
 
@@ -212,6 +269,7 @@ impl House {
         match said {
             Ok(next) => {
                 assert!(!seen_otherwise, "it was seen");
+                assert!(!is_late(before.state()), "{:?}", before.state());
                 let moved = PostPlan { send_at: at, ..word.plan.clone() };
                 assert_eq!(next.payload(), &moved, "the same at another time");
                 let approval = next.approval().expect("approved in the same call");
@@ -232,15 +290,7 @@ impl House {
             Err(refused) => {
                 assert_eq!(refused.kind(), FailureKind::Conflict, "{refused}");
                 assert_eq!(after, before, "nothing has changed");
-                let is_late = matches!(
-                    before.state(),
-                    State::Sending
-                        | State::Accepted
-                        | State::Unknown
-                        | State::AskAPerson
-                        | State::Done
-                );
-                if is_late && !seen_otherwise {
+                if is_late(before.state()) && !seen_otherwise {
                     assert!(
                         refused.public().contains("too late"),
                         "{:?}: {refused}",
@@ -279,6 +329,14 @@ impl House {
             assert!(media.blob.as_str().contains(&owner), "of its own tenant");
         }
     }
+}
+
+/// It is at its network, or may be.
+fn is_late(state: State) -> bool {
+    matches!(
+        state,
+        State::Sending | State::Accepted | State::Unknown | State::AskAPerson | State::Done
+    )
 }
 
 async fn live(deeds: Vec<Deed>) {

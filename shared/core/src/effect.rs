@@ -79,7 +79,8 @@ pub enum State {
     AskAPerson,
     /// A person said no.
     Rejected,
-    /// It was called off, edited or ran out of time before it was claimed.
+    /// It was called off, edited or ran out of time before it was claimed; or a person found that it is not there, or
+    /// let go of what is never done anew.
     Cancelled,
 }
 
@@ -104,7 +105,7 @@ impl State {
         Some(match (self, deed) {
             (Self::Proposed, D::Approve) => Self::Approved,
             (Self::Proposed, D::Reject) => Self::Rejected,
-            (Self::Proposed | Self::Approved | Self::AskAPerson, D::CallOff) => Self::Cancelled,
+            (Self::Proposed | Self::Approved, D::CallOff) => Self::Cancelled,
 
             (Self::Approved, D::Postpone) => Self::Approved,
             (Self::Approved, D::Claim) => Self::Sending,
@@ -124,7 +125,7 @@ impl State {
             (Self::Unknown | Self::Accepted, D::GaveUp) => Self::AskAPerson,
 
             (Self::AskAPerson, D::PersonFound) => Self::Done,
-            (Self::AskAPerson, D::PersonMissed) => Self::Cancelled,
+            (Self::AskAPerson, D::PersonMissed | D::LetGo) => Self::Cancelled,
             _ => return None,
         })
     }
@@ -181,11 +182,13 @@ pub enum Deed {
     PersonFound,
     /// A person found that it is not there.
     PersonMissed,
+    /// A person does not want to know any more.
+    LetGo,
 }
 
 impl Deed {
     /// All deeds.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Approve,
         Self::Reject,
         Self::CallOff,
@@ -205,6 +208,7 @@ impl Deed {
         Self::GaveUp,
         Self::PersonFound,
         Self::PersonMissed,
+        Self::LetGo,
     ];
 }
 
@@ -347,8 +351,11 @@ pub struct IllegalMove {
 impl From<IllegalMove> for Failure {
     fn from(error: IllegalMove) -> Self {
         Self::conflict(match error.from {
-            State::Sending | State::Accepted | State::Unknown | State::AskAPerson | State::Done => {
+            State::Sending | State::Accepted | State::Unknown | State::Done => {
                 "It is too late: this is being sent or was sent.".to_owned()
+            }
+            State::AskAPerson => {
+                "It is too late: it may have been sent. Say first whether it is there.".to_owned()
             }
             State::Proposed | State::Approved => {
                 "This was changed meanwhile. Look again.".to_owned()
@@ -423,9 +430,17 @@ impl<P: Payload> Effect<P> {
     /// Calls it off before it is claimed.
     ///
     /// # Errors
-    /// It is being sent or was sent, or its life is over.
+    /// It is being sent, was sent or may have been, or its life is over.
     pub fn cancel(&mut self, by: &str, reason: &str, now: Timestamp) -> Result<(), IllegalMove> {
         self.go(Deed::CallOff, now, by, reason)
+    }
+
+    /// Ends it although nobody knows whether it happened: only for what is never done anew.
+    ///
+    /// # Errors
+    /// No person is asked about it.
+    pub fn let_go(&mut self, by: &str, reason: &str, now: Timestamp) -> Result<(), IllegalMove> {
+        self.go(Deed::LetGo, now, by, reason)
     }
 
     /// A person said no.

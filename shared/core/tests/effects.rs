@@ -232,7 +232,7 @@ async fn live(deeds: Vec<Deed>) {
             Deed::Cancel => {
                 let mut stored = scene.stored().await;
                 if stored.record.cancel("ada", "no", scene.now()).is_ok() {
-                    assert!(!matches!(was, State::Sending | State::Accepted | State::Unknown));
+                    assert!(matches!(was, State::Proposed | State::Approved), "{was:?}");
                     assert!(scene.write(&stored).await);
                 }
             }

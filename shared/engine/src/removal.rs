@@ -185,13 +185,14 @@ async fn remove_a_copy(desk: &Desk<'_>, blobs: &dyn Blobs, id: MediaId) -> Resul
     Err(Desk::crowded())
 }
 
-/// The operations that call a post off; none where its life is over.
+/// The operations that call a post off; none where its life is over, and none where only a person can tell whether it
+/// is there: its question stays, and is answered without its medium.
 async fn call_off(desk: &Desk<'_>, post: Key, now: Timestamp) -> Result<Vec<Op>, Failure> {
     let Some(mut post) = records::load::<Effect<PostPlan>>(desk.table, &post, now).await? else {
         return Ok(Vec::new());
     };
     match post.record.state() {
-        state if state.is_final() => Ok(Vec::new()),
+        state if state.is_final() || state == State::AskAPerson => Ok(Vec::new()),
         State::Sending | State::Unknown => Err(Failure::conflict(
             "A post of it is being sent right now. Try again in a few minutes.",
         )),

@@ -301,6 +301,12 @@ impl FakePublisher {
     pub fn find(&self, found: Found) {
         lock(&self.findings).push_back(found);
     }
+
+    /// Forgets what it was told to answer and to find.
+    pub fn forget(&self) {
+        lock(&self.outcomes).clear();
+        lock(&self.findings).clear();
+    }
 }
 
 fn receipt(key: &str) -> (String, Option<String>) {

@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 use nexus_core::approval::{self, Redeemed};
 use nexus_core::effect::{EffectId, Found, Outcome};
+use nexus_engine::Hop;
 use nexus_engine::publishing::PostPlan;
 use nexus_testkit::people;
 use serde_json::{Value, json};
@@ -71,6 +72,55 @@ async fn everything_unknown_stands_on_one_page_until_somebody_knows() {
     assert_eq!(post["history_is_whole"], true);
     let again = api.post(&path, there).by(&ada()).send().await;
     assert_eq!(again.json(), answer.json(), "twice is once");
+}
+
+#[tokio::test]
+async fn n15_what_may_be_there_is_neither_called_off_nor_moved_nor_sent_anew() {
+    let api = Api::new();
+    let id = lost(&api).await;
+    looked_up_in_vain(&api, id).await;
+    let path = format!("/v1/posts/{id}");
+    let post = api.get(&path).by(&ada()).send().await.json();
+    let (asked, sent) = (open(&api).await, api.platform.waiting(Hop::Publish).len());
+    let later = json!({ "digest": post["digest"], "at": api.platform.now() + LEASE });
+    for (deed, body) in
+        [("cancel", json!({})), ("reschedule", later.clone()), ("retry", later.clone())]
+    {
+        let answer = api.post(&format!("{path}/{deed}"), body).by(&ada()).send().await;
+        answer.refused(409, &[]);
+        let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains("may have been sent"), "{deed}: {detail}");
+        assert!(detail.contains("first whether it is there"), "{deed}: {detail}");
+        assert_eq!(api.get(&path).by(&ada()).send().await.json(), post, "{deed}");
+        assert_eq!(open(&api).await, asked, "{deed}");
+    }
+    assert_eq!(api.platform.waiting(Hop::Publish).len(), sent, "nothing is sent");
+
+    let answered = json!({ "happened": false });
+    let answer = format!("/v1/questions/{id}/answer");
+    assert_eq!(api.post(&answer, answered).by(&ada()).send().await.status, 200);
+    let anew = api.post(&format!("{path}/retry"), later).by(&ada()).send().await;
+    assert_eq!(anew.status, 200, "{anew:?}");
+}
+
+#[tokio::test]
+async fn n53_a_medium_goes_and_the_question_about_its_post_stays() {
+    let api = Api::new();
+    let id = lost(&api).await;
+    looked_up_in_vain(&api, id).await;
+    let asked = open(&api).await;
+    let media = api.get("/v1/media").by(&ada()).send().await.json();
+    let media = format!("/v1/media/{}", media["items"][0]["id"].as_str().unwrap());
+    assert_eq!(api.call("DELETE", &media).by(&ada()).send().await.status, 204);
+    assert_eq!(open(&api).await, asked);
+    let path = format!("/v1/posts/{id}");
+    let post = api.get(&path).by(&ada()).send().await.json();
+    assert_eq!(post["state"], "ask_a_person");
+    let answer = format!("/v1/questions/{id}/answer");
+    let said = api.post(&answer, json!({ "happened": false })).by(&ada()).send().await;
+    assert_eq!(said.json()["state"], "cancelled");
+    let again = json!({ "digest": post["digest"] });
+    api.post(&format!("{path}/retry"), again).by(&ada()).send().await.refused(409, &[]);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use nexus_core::approval::{self, Approver};
-use nexus_core::effect::{self, Effect, EffectId, Payload, State};
+use nexus_core::effect::{self, Effect, EffectId, IllegalMove, Payload, State};
 use nexus_core::egress::Cost;
 use nexus_core::outbox::Outgoing;
 use nexus_core::{Blobs, Op, Scope, Sender, Stored, Table, records};
@@ -205,7 +205,7 @@ pub async fn cancel(
                 (vec![job.update(scope), message.op(scope)], Some(message))
             }
             _ => {
-                purchase.record.cancel(desk.by, "called off", now)?;
+                call_off(&mut purchase.record, desk.by, "called off", now)?;
                 (void(scope, &purchase, job), None)
             }
         };
@@ -237,13 +237,26 @@ pub async fn withdraw(desk: &Desk<'_>, draft: &Draft, why: &str) -> Result<Vec<O
                 ));
             }
             _ => {
-                purchase.record.cancel(desk.by, why, now)?;
+                call_off(&mut purchase.record, desk.by, why, now)?;
                 let job = records::load::<FootageJob>(table, &job_key(scope, *id), now).await?;
                 ops.extend(void(scope, &purchase, job));
             }
         }
     }
     Ok(ops)
+}
+
+/// Also where nobody can tell whether the vendor took it: a purchase is never made anew under its approval.
+fn call_off(
+    purchase: &mut Effect<Purchase>,
+    by: &str,
+    why: &str,
+    now: Timestamp,
+) -> Result<(), IllegalMove> {
+    match purchase.state() {
+        State::AskAPerson => purchase.let_go(by, why, now),
+        _ => purchase.cancel(by, why, now),
+    }
 }
 
 /// The operations that write a purchase which a person says did not happen, and its job.
