@@ -272,6 +272,21 @@ async fn connecting_again_keeps_the_id_and_the_history_whatever_became_of_the_ac
 }
 
 #[tokio::test]
+async fn n16_tokens_of_nobody_knows_whom_are_not_taken_for_an_accounts_own() {
+    let api = Api::new();
+    let id = api.connect(1).await;
+    let (before, kept) = (api.connection(&id).await, api.kept(&id).await);
+    api.tiktok.logged_in_as(None);
+    let again = format!("/v1/connections/{id}/reconnect");
+    let answer = api.ask("POST", &again, Some(&approver(1)), None).await;
+    let state = state_of(&api.tiktok, &answer);
+    let page = api.come_back(&format!("code=c&state={state}")).await;
+    assert_eq!(page.status, 409);
+    assert!(page.text.contains("did not say whose account this is"), "{}", page.text);
+    assert_eq!((api.connection(&id).await, api.kept(&id).await), (before, kept), "as it was");
+}
+
+#[tokio::test]
 async fn an_account_that_its_network_does_not_name_is_connected_again_by_its_id() {
     let api = Api::new();
     api.tiktok.logged_in_as(None);

@@ -46,7 +46,7 @@ use super::record::{Refreshing, outside_digest, place};
 use super::tokens::{NotStored, Times, Tokens, rotate};
 use super::{
     Accounts, Ask, Connection, ConnectionId, ConnectionState, Granted, Login, LoginError,
-    MAX_CONNECTIONS, all_connections, connection_key, ending, surely,
+    MAX_CONNECTIONS, all_connections, connection_key, ending, spelled, surely,
 };
 use crate::desk::{Desk, TRIES};
 use crate::publishing::Network;
@@ -59,8 +59,6 @@ nexus_kernel::id!(
 
 /// The most characters of a label.
 pub const MAX_LABEL_CHARS: usize = 80;
-/// The most characters of a server's address.
-const MAX_SERVER_CHARS: usize = 260;
 /// Characters of a PKCE verifier (RFC 7636 allows 43 to 128).
 const VERIFIER_CHARS: usize = 64;
 /// How long after somebody is not expected back any more what they left is cleared away: whoever came back at the last
@@ -368,7 +366,7 @@ async fn exchange(
         }
     };
     if let (Some(issuer), Some(server)) = (&back.issuer, &connecting.server)
-        && issuer.trim_end_matches('/') != server
+        && spelled(issuer).as_ref() != Ok(server)
     {
         return Err(nobody_expected());
     }
@@ -483,8 +481,11 @@ async fn held_for(
             (Some(wanted), Some(found)) if wanted.record.id != found.record.id => {
                 return Err(another_account(&wanted.record, Some(&found.record)));
             }
-            (Some(wanted), None) if wanted.record.outside.is_some() && given.outside.is_some() => {
-                return Err(another_account(&wanted.record, None));
+            (Some(wanted), None) if wanted.record.outside.is_some() => {
+                return Err(match given.outside {
+                    Some(_) => another_account(&wanted.record, None),
+                    None => nobodys_account(&wanted.record),
+                });
             }
             (None, None) if connecting.again => return Err(Failure::not_found("connection")),
             (None, None) => return Ok((connecting.connection, HeldRow::New)),
@@ -733,6 +734,15 @@ fn another_account(wanted: &Connection, found: Option<&Connection>) -> Failure {
     ))
 }
 
+/// Tokens of which nobody can tell that they are of the account that stands here.
+fn nobodys_account(wanted: &Connection) -> Failure {
+    let place = wanted.place();
+    Failure::conflict(format!(
+        "{place} did not say whose account this is, so it was not taken for `{}`. Nothing was changed; begin again.",
+        wanted.label
+    ))
+}
+
 /// Scopes that were asked for and not granted; `None` where nothing is missing or the network does not say.
 fn missing_scopes(login: &dyn Login, granted: &Granted) -> Option<String> {
     let scopes = granted.scopes.as_ref()?;
@@ -781,8 +791,7 @@ fn checked_label(raw: &str) -> Result<String, Failure> {
     Ok(label.to_owned())
 }
 
-/// A server's address as it is kept: scheme and host, in small letters, and nothing behind them. Whether it may be
-/// asked at all, the way out decides.
+/// A server's address as it is kept. Whether it may be asked at all, the way out decides.
 fn checked_server(network: Network, raw: Option<String>) -> Result<Option<String>, Failure> {
     let wrong = |problem: &str| Err(Failure::field("server", problem));
     if !network.has_accounts() {
@@ -796,21 +805,7 @@ fn checked_server(network: Network, raw: Option<String>) -> Result<Option<String
         (_, None) => return Ok(None),
         (_, Some(_)) => return wrong("this network has one server: leave this out"),
     };
-    let raw = raw.trim().to_ascii_lowercase();
-    let (scheme, host) = raw.split_once("://").unwrap_or(("https", &raw));
-    let host = host.strip_suffix('/').unwrap_or(host);
-    let fits = raw.chars().count() <= MAX_SERVER_CHARS
-        && matches!(scheme, "https" | "http")
-        && !host.is_empty()
-        && host
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']'));
-    if !fits {
-        return wrong(
-            "write a server's address, for example `https://social.example`, and nothing behind it",
-        );
-    }
-    Ok(Some(format!("{scheme}://{host}")))
+    spelled(&raw).map(Some).or_else(wrong)
 }
 
 #[cfg(test)]
@@ -835,11 +830,15 @@ mod tests {
     }
 
     #[test]
-    fn a_server_is_kept_as_scheme_and_host() {
+    fn n16_a_server_is_kept_in_its_one_spelling() {
         let kept = |raw: &str| checked_server(Network::Mastodon, Some(raw.to_owned()));
         for (raw, server) in [
             ("https://Social.Example/", "https://social.example"),
             (" social.example ", "https://social.example"),
+            ("https://social.example:443", "https://social.example"),
+            ("http://social.example:80/", "http://social.example"),
+            ("https://social.example.", "https://social.example"),
+            ("Bücher.example", "https://xn--bcher-kva.example"),
             ("http://127.0.0.1:8001", "http://127.0.0.1:8001"),
             ("https://[::1]:8001", "https://[::1]:8001"),
         ] {

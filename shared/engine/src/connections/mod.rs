@@ -23,6 +23,7 @@ mod login;
 mod preflight;
 mod record;
 pub mod scopes;
+mod server;
 pub(crate) mod surely;
 pub mod tokens;
 
@@ -33,4 +34,5 @@ pub use record::{
     Access, Connection, ConnectionId, ConnectionState, MAX_CONNECTIONS, Quiet, Refreshing,
     all_connections, connection_key, connections,
 };
+pub use server::spelled;
 pub use tokens::{Accounts, NoAccess};

@@ -63,13 +63,21 @@ impl Login for X {
         self.is_named()?;
         let request = request::exchange(&self.application().await?, ask, code);
         let granted = self.api.call(at, request, Cost::ZERO, response::granted).await;
-        let mut granted = granted.map_err(login_error)?;
-        // The code is used up: that X does not say whose tokens these are is no reason to lose them.
+        let granted = granted.map_err(login_error)?;
         match self.account(at, &granted.access).await {
-            Ok(account) => granted.account = Some(account),
-            Err(error) => tracing::warn!(%error, "X gave tokens and did not say of which account"),
+            Ok(account) => Ok(Granted { account: Some(account), ..granted }),
+            Err(error) => {
+                // Tokens of nobody knows whom are kept for nobody: X may have been logged in with another account.
+                tracing::warn!(%error, "X gave tokens and did not say of which account");
+                for token in [Some(granted.access), granted.refresh].into_iter().flatten() {
+                    if let Err(error) = self.revoke(at, None, &token).await {
+                        tracing::warn!(%error, "a token that is not kept was not revoked");
+                    }
+                }
+                let why = "X did not say whose account this is. Begin again.".to_owned();
+                Err(LoginError::Later { after_seconds: None, why })
+            }
         }
-        Ok(granted)
     }
 
     async fn refresh(

@@ -506,6 +506,8 @@ impl House {
     }
 }
 
+const EXCHANGE: &str = "POST /2/oauth2/token";
+const REVOKE: &str = "POST /2/oauth2/revoke";
 const INITIALIZE: &str = "POST /2/media/upload/initialize";
 const APPEND: &str = "POST /2/media/upload/1880028106020515840/append";
 const FINALIZE: &str = "POST /2/media/upload/1880028106020515840/finalize";
@@ -557,6 +559,20 @@ async fn a_house_without_an_application_connects_nobody() {
     assert!(matches!(without.authorize(&at, &ask()).await, Err(LoginError::Refused { .. })));
     let exchanged = without.exchange(&at, &ask(), &secret("canary-code")).await;
     assert!(matches!(exchanged, Err(LoginError::Refused { .. })));
+    wire.is_played();
+}
+
+#[tokio::test(start_paused = true)]
+async fn n16_tokens_of_nobody_knows_whom_are_given_back() {
+    let (house, wire) = scripted().await;
+    wire.answers(EXCHANGE, "exchange-code.ok")
+        .answers(ME, "own-account.unauthorized")
+        .answers(REVOKE, "revoke-token.ok")
+        .answers(REVOKE, "revoke-token.ok");
+    let exchanged = house.x.exchange(&house.at(), &ask(), &secret("canary-code")).await;
+    let later =
+        matches!(&exchanged, Err(LoginError::Later { why, .. }) if why.contains("Begin again"));
+    assert!(later, "{exchanged:?}");
     wire.is_played();
 }
 
