@@ -89,16 +89,31 @@ pub(super) fn revoked(answer: &Answer, now: Timestamp) -> Result<Reading<()>, Ca
     read(())
 }
 
+/// What snac says to a token that it does not know.
+const SNAC_UNKNOWN: &[u8] = b"<h1>422 Unprocessable Content</h1>";
+
+/// Whether the server itself says no: Mastodon and its kin in words, snac in a page.
+fn is_said(answer: &Answer) -> bool {
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let is_snac = answer.status.as_u16() == 422 && answer.body.trim_ascii() == SNAC_UNKNOWN;
+    body.get("error").is_some_and(Value::is_string) || is_snac
+}
+
+fn gone() -> CallError {
+    CallError::Login {
+        why: "The server does not accept this connection any more. Connect it again.".to_owned(),
+    }
+}
+
 /// What the server calls the account of a token. Of the account nothing else is read (N37, N39).
 pub(super) fn account(answer: &Answer, now: Timestamp) -> Result<Reading<String>, CallError> {
-    // 422 is what snac says to a token that it does not know, and Mastodon to one of no account.
-    if matches!(answer.status.as_u16(), 401 | 403 | 422) {
-        return Err(CallError::Login {
-            why: "The server does not accept this connection any more. Connect it again."
-                .to_owned(),
-        });
+    match answer.status.as_u16() {
+        401 => return Err(gone()),
+        403 | 422 if is_said(answer) => return Err(gone()),
+        // A page in between that wants to see a person first, and knows nothing of tokens.
+        403 | 422 => return Err(unreadable("whose token this is")),
+        _ => refusal(answer, now)?,
     }
-    refusal(answer, now)?;
     let body = json(answer, "whose token this is")?;
     word(body.get("id")).map_or_else(|| Err(unreadable("whose token this is")), read)
 }
