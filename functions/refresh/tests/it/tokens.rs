@@ -246,6 +246,31 @@ async fn a_network_without_time_is_left_alone_for_as_long_as_it_says() {
 }
 
 #[tokio::test]
+async fn n41_tokens_that_are_not_refreshed_end_in_one_notice_and_not_in_silence() {
+    let why = || "This application is not known.".to_owned();
+    for (error, hours, says) in [
+        (LoginError::Refused { why: why() }, 1, "This application is not known."),
+        (LoginError::Later { after_seconds: Some(3_600), why: why() }, 24, "This application"),
+        (LoginError::Unknown { why: "canary".into() }, 24, "Its network gives no answer."),
+    ] {
+        let ground = Ground::new();
+        let id = ground.connect().await;
+        let accounts = ground.accounts();
+        ground.platform.advance(secs(7_200));
+        for hour in 0..48 {
+            ground.login.refresh_fails(error.clone(), false);
+            accounts.refresh(&ground.call(), id).await.unwrap_err();
+            assert_eq!(ground.is_connected(id).await, hour < hours, "{error:?}, {hour} hours");
+            ground.platform.advance(secs(3_600));
+        }
+        let [notice] = &ground.notices().await[..] else { panic!("one: {error:?}") };
+        assert_eq!(notice.code, NoticeCode::ReconnectNeeded);
+        assert!(notice.text.contains(says) && !notice.text.contains("canary"), "{}", notice.text);
+        assert!(ground.kept(id).await.is_some(), "a person may connect it again");
+    }
+}
+
+#[tokio::test]
 async fn n41_gone_after_a_put_off_is_the_owners_doing_since_nothing_had_happened() {
     let ground = Ground::new();
     let id = ground.connect().await;

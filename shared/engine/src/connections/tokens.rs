@@ -44,6 +44,12 @@ const BUSY: u32 = 5;
 const LATER: u32 = 60;
 /// Seconds after which a network is asked again that refuses this house, whatever account it asks for.
 const REFUSED: u32 = 600;
+/// The most seconds that a network is believed which asks to wait.
+const LONGEST: u32 = 3_600;
+/// How long after a token ran out its owner is told whose network refuses to refresh it.
+const REFUSED_FOR: SignedDuration = SignedDuration::from_hours(1);
+/// The same where the network does not answer, or has no time: mostly that is over by itself.
+const UNANSWERED_FOR: SignedDuration = SignedDuration::from_hours(24);
 /// For how long new tokens of which nobody wrote down the end are taken to serve. If they do not, the network says so.
 const ASSUMED: SignedDuration = SignedDuration::from_mins(10);
 /// How often others may be faster.
@@ -299,22 +305,32 @@ impl Accounts {
         wanted: Wanted<'_>,
     ) -> Result<Access, NoAccess> {
         let connection = &claimed.stored.record;
+        let now = self.ambient.now();
+        let ran_out = |ago| connection.access_until.is_some_and(|end| later(end, ago) <= now);
+        let (refused_long, unanswered_long) = (ran_out(REFUSED_FOR), ran_out(UNANSWERED_FOR));
         let call = CallContext { scope: *scope, until: claimed.claim.until };
         match login.refresh(&call, connection.server.as_deref(), refresh).await {
             Ok(granted) => self.keep(scope, login, claimed, old, granted).await,
             Err(LoginError::Gone { why }) if claimed.unsure => {
                 // The token may be used up by an attempt whose answer was lost: that tells nothing of its owner.
-                let why = format!("Its tokens could not be refreshed in time. {why}");
-                if self.reconnect_needed(scope, claimed.stored, &why).await? {
-                    return Err(NoAccess::Ended { why: connect_anew(&why) });
-                }
-                Err(NoAccess::Later { after_seconds: BUSY })
+                self.unrefreshed(scope, claimed.stored, &why).await
+            }
+            Err(LoginError::Refused { why }) if refused_long => {
+                self.unrefreshed(scope, claimed.stored, &why).await
+            }
+            Err(LoginError::Later { why, .. }) if unanswered_long => {
+                self.unrefreshed(scope, claimed.stored, &why).await
+            }
+            Err(LoginError::Unknown { why }) if unanswered_long => {
+                tracing::warn!(connection = %connection.id, why, "nobody knows whether an account was refreshed");
+                let why = "Its network gives no answer.";
+                self.unrefreshed(scope, claimed.stored, why).await
             }
             Err(LoginError::Gone { why }) => {
                 Err(ending::from_outside(self, scope, claimed.stored, &why).await)
             }
             Err(LoginError::Later { after_seconds, why }) => {
-                let wait = after_seconds.unwrap_or(LATER).clamp(1, REFUSED);
+                let wait = after_seconds.unwrap_or(LATER).clamp(1, LONGEST);
                 self.put_off(scope, claimed, old, wanted, wait, &why).await
             }
             Err(LoginError::Refused { why }) => {
@@ -328,6 +344,20 @@ impl Accounts {
                 meanwhile(connection, old, wanted, now, seconds(left))
             }
         }
+    }
+
+    /// The tokens have run out, and nothing suggests any more that they will be refreshed: a person is told.
+    async fn unrefreshed(
+        &self,
+        scope: &Scope,
+        stored: Stored<Connection>,
+        why: &str,
+    ) -> Result<Access, NoAccess> {
+        let why = format!("Its tokens could not be refreshed in time. {why}");
+        if self.reconnect_needed(scope, stored, &why).await? {
+            return Err(NoAccess::Ended { why: connect_anew(&why) });
+        }
+        Err(NoAccess::Later { after_seconds: BUSY })
     }
 
     /// Stores new tokens, and then writes down how long they serve.
@@ -531,9 +561,9 @@ fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
     now.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
 
-/// Whole seconds, 1 to 600.
+/// Whole seconds, 1 to 3600.
 fn seconds(wait: SignedDuration) -> u32 {
-    u32::try_from(wait.as_secs()).unwrap_or_default().clamp(1, REFUSED)
+    u32::try_from(wait.as_secs()).unwrap_or_default().clamp(1, LONGEST)
 }
 
 fn serves(connection: &Connection, at: Timestamp) -> bool {
