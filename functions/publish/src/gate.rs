@@ -11,7 +11,7 @@ use nexus_engine::publishing::PostPlan;
 use nexus_handler::QueueFunction as _;
 use nexus_kernel::{Failure, Timestamp};
 
-use crate::{Deps, Publish};
+use crate::{Deps, Publish, told};
 
 /// How long a day's count is kept: longer than the day lasts anywhere.
 const COUNTED: SignedDuration = SignedDuration::from_hours(48);
@@ -58,8 +58,8 @@ pub(crate) async fn at(
         None => Some("the account was removed".to_owned()),
     };
     let Some(connection) = connection.filter(|_| ended.is_none()) else {
-        let why = format!("not sent: {}", ended.unwrap_or_default());
-        post.call_off(&why, Publish::NAME, now).await?;
+        let why = ended.unwrap_or_default();
+        post.call_off_and(&why, Publish::NAME, now, |post| told(deps, scope, post)).await?;
         return Ok(Passage::Closed);
     };
     if let Some(quiet) = connection.record.quiet.as_ref().filter(|quiet| quiet.until > now) {

@@ -1,6 +1,8 @@
 //! One post to its network: what it shows is read and held against what was approved, the network's limits are asked
 //! for, and it is sent.
 
+use std::time::Duration;
+
 use jiff::SignedDuration;
 use nexus_core::approval::Unsure;
 use nexus_core::effect::{Found, Outcome};
@@ -14,8 +16,13 @@ use crate::Deps;
 
 /// How long a network may fetch a picture.
 const FETCHABLE: SignedDuration = SignedDuration::from_hours(1);
+/// How much of a call's time is left over for writing down what became of a post.
+const MARGIN: Duration = Duration::from_secs(5);
 /// After how many seconds a post is tried again whose store did not answer.
 const STORE_AGAIN: u32 = 60;
+
+/// What is said of a post whose network did not say anything.
+const UNANSWERED: &str = "its network did not answer in time";
 
 /// Sends a claimed post. One whose account lets nobody in any more has certainly not happened: no person has to look
 /// whether it is there, and it can be sent anew once the account is connected again.
@@ -30,21 +37,43 @@ pub(crate) async fn send(
     }
 }
 
-/// What comes of it, with one more try where a token was refused that somebody has refreshed since.
+/// What comes of it, with one more try where a token was refused that somebody has refreshed since. Enough of the call's
+/// time stays to write that down, whatever the network does.
 async fn tried(deps: &Deps, approved: &mut Approved<PostPlan>, at: &Invocation) -> Outcome {
-    let at = at.on_behalf_of(approved.scope());
-    match prepared(deps, approved, &at).await {
-        Ok((publisher, access, medium)) => {
-            let sent = publisher.publish(&at, access.as_ref(), approved, medium.clone()).await;
-            let (Outcome::Login { .. }, Some(refused)) = (&sent, &access) else { return sent };
-            // Nothing was sent: its token was refused. Somebody may have refreshed it meanwhile.
-            match deps.accounts.refused(&at, refused).await {
-                Ok(access) => publisher.publish(&at, Some(&access), approved, medium).await,
-                Err(none) => without_access(none),
-            }
-        }
-        Err(outcome) => outcome,
+    let at = &shortened(at, deps.ambient.now());
+    let context = at.on_behalf_of(approved.scope());
+    let ready = match tokio::time::timeout(at.time_left(), prepared(deps, approved, &context)).await
+    {
+        Ok(Ok(ready)) => ready,
+        Ok(Err(outcome)) => return outcome,
+        Err(_) => return Outcome::Throttled { after_seconds: STORE_AGAIN },
+    };
+    if at.time_left().is_zero() {
+        return Outcome::Throttled { after_seconds: STORE_AGAIN };
     }
+    let sent = tokio::time::timeout(at.time_left(), sent(deps, approved, &context, ready)).await;
+    sent.unwrap_or_else(|_| Outcome::Unknown { why: UNANSWERED.to_owned() })
+}
+
+async fn sent(
+    deps: &Deps,
+    approved: &mut Approved<PostPlan>,
+    at: &CallContext,
+    (publisher, access, medium): (&dyn Publisher, Option<Access>, Medium),
+) -> Outcome {
+    let sent = publisher.publish(at, access.as_ref(), approved, medium.clone()).await;
+    let (Outcome::Login { .. }, Some(refused)) = (&sent, &access) else { return sent };
+    // Nothing was sent: its token was refused. Somebody may have refreshed it meanwhile.
+    match deps.accounts.refused(at, refused).await {
+        Ok(access) => publisher.publish(at, Some(&access), approved, medium).await,
+        Err(none) => without_access(none),
+    }
+}
+
+/// The rest of a call, without the time that it takes to write down what became of it.
+fn shortened(at: &Invocation, now: Timestamp) -> Invocation {
+    let deadline = at.deadline.checked_sub(MARGIN).unwrap_or(at.deadline);
+    Invocation { now, deadline, ..at.clone() }
 }
 
 /// Everything that sending takes; else what becomes of the post without anything having been sent.
@@ -91,23 +120,28 @@ async fn medium(deps: &Deps, plan: &PostPlan) -> Result<Medium, Outcome> {
 
 /// Looks whether a post is there.
 pub(crate) async fn look_up(deps: &Deps, unsure: &Unsure<PostPlan>, at: &Invocation) -> Found {
-    let (plan, at) = (unsure.payload(), at.on_behalf_of(unsure.scope()));
+    let at = shortened(at, deps.ambient.now());
+    let context = at.on_behalf_of(unsure.scope());
+    let found = tokio::time::timeout(at.time_left(), found(deps, unsure, &context)).await;
+    found.unwrap_or_else(|_| Found::StillUnknown { why: UNANSWERED.to_owned() })
+}
+
+async fn found(deps: &Deps, unsure: &Unsure<PostPlan>, at: &CallContext) -> Found {
+    let plan = unsure.payload();
     let unknown = |why: String| Found::StillUnknown { why };
     let Some(publisher) = publisher(deps, plan.network) else {
         return unknown(format!("nothing here can look at {}", plan.network));
     };
     let access = match plan.connection {
-        Some(id) => match deps.accounts.access(&at, id).await {
+        Some(id) => match deps.accounts.access(at, id).await {
             Ok(access) => Some(access),
             Err(NoAccess::Ended { why }) => return unknown(why),
-            Err(NoAccess::Later { .. }) => {
-                return unknown("its tokens are being refreshed".to_owned());
-            }
+            Err(NoAccess::Later { after_seconds }) => return Found::Later { after_seconds },
             Err(NoAccess::Failed(failure)) => return unknown(failure.public().to_owned()),
         },
         None => None,
     };
-    publisher.look_up(&at, access.as_ref(), unsure).await
+    publisher.look_up(at, access.as_ref(), unsure).await
 }
 
 /// Leaves an account alone for as long as its network asked for, so that its other posts do not ask either.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -134,6 +135,13 @@ impl House {
 
     fn looked_up(&self) -> usize {
         self.platform.publisher.looked_up.all().len()
+    }
+
+    async fn notices(&self) -> Vec<Notice> {
+        let rows = self.platform.rows().await.into_iter();
+        rows.filter(|row| row.kind == RecordKind::Notice)
+            .map(|row| records::read(&row).unwrap().record)
+            .collect()
     }
 
     /// Changes a post's row behind everybody's back.
@@ -409,11 +417,7 @@ async fn what_cannot_be_looked_up_is_looked_up_ever_later_until_a_person_is_aske
     house.platform.advance(wait);
     assert!(house.deliver(post.id).await);
     assert_eq!((house.sent(), house.looked_up()), (0, LOOK_UPS as usize));
-    let rows = house.platform.rows().await.into_iter();
-    let told: Vec<Notice> = rows
-        .filter(|row| row.kind == RecordKind::Notice)
-        .map(|row| records::read(&row).unwrap().record)
-        .collect();
+    let told = house.notices().await;
     assert_eq!(told.len(), 1, "told once, when a person was asked: {told:?}");
     assert_eq!(
         (told[0].code, &told[0].about),
@@ -466,6 +470,133 @@ async fn what_a_network_says_ends_a_post_or_has_it_looked_up() {
         assert_eq!((house.sent(), house.looked_up()), (1, looked_up));
         assert_eq!(house.state(&post).await, at_last);
     }
+}
+
+#[tokio::test]
+async fn a_post_that_is_not_sent_any_more_is_told_once_with_its_reason() {
+    let house = House::new();
+    let now = house.platform.now();
+    let refused = house.approved(&scope(), 1, now).await;
+    house.platform.publisher.answer(Outcome::Refused { why: "It is too long.".into() });
+    let late = house.approved(&scope(), 2, now).await;
+    let person = people::caller(&people::approver(people::tenant(1)));
+    let to_x = PostPlan { network: Network::X, ..late.payload().clone() };
+    let digest = to_x.digest();
+    let mut homeless = Effect::proposed(EffectId::derived(&["x"]), to_x, "usr", now);
+    approval::approve(&mut homeless, Approver::of(&person).unwrap(), digest, now).unwrap();
+    house.platform.put(&scope(), &homeless).await;
+    for _ in 0..2 {
+        assert!(house.deliver(refused.id).await && house.deliver(homeless.id).await);
+    }
+    house.platform.advance(GRACE);
+    for _ in 0..2 {
+        assert!(house.deliver(late.id).await);
+    }
+    let told = house.notices().await;
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(told.iter().all(|notice| notice.code == NoticeCode::PostNotSent), "{told:?}");
+    for (post, text) in [
+        (
+            refused,
+            "Your post to the feed was not sent: It is too long. It is not sent again by itself.",
+        ),
+        (
+            homeless,
+            "Your post to X was not sent: the account was removed. It is not sent again by itself.",
+        ),
+        (
+            late,
+            "Your post to the feed was not sent: its approval ran out before it could be sent. It is not sent again by \
+             itself.",
+        ),
+    ] {
+        let about = Some(post.id.to_string());
+        let one = told.iter().find(|notice| notice.about == about).unwrap();
+        assert_eq!(one.text, text);
+    }
+}
+
+/// A table at which others are so often before a commit goes through.
+struct Crowded(Arc<dyn Table>, Arc<AtomicU32>);
+
+#[async_trait]
+impl Table for Crowded {
+    async fn get(&self, key: &Key) -> Result<Option<Item>, StoreError> {
+        self.0.get(key).await
+    }
+
+    async fn query(&self, query: &Query, page: &Page) -> Result<Slice, StoreError> {
+        self.0.query(query, page).await
+    }
+
+    async fn commit(&self, ops: Vec<Op>, token: Option<&CommitToken>) -> Result<(), CommitError> {
+        let less = |left: u32| left.checked_sub(1);
+        match self.1.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less) {
+            Ok(_) => Err(CommitError::Contended),
+            Err(_) => self.0.commit(ops, token).await,
+        }
+    }
+
+    async fn scan(&self, page: &Page) -> Result<Slice, StoreError> {
+        self.0.scan(page).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_post_in_whose_way_others_are_comes_again_at_once() {
+    for (others, state) in [(2, State::Done), (4, State::Done), (5, State::Approved)] {
+        let left = Arc::new(AtomicU32::new(0));
+        let platform =
+            MemoryPlatform::new().with_table(|table| Arc::new(Crowded(table, Arc::clone(&left))));
+        let house = House::on(platform);
+        let post = house.due().await;
+        left.store(others, Ordering::SeqCst);
+        let begun = tokio::time::Instant::now();
+        assert!(house.deliver(post.id).await, "the relay wakes it again");
+        assert_eq!(house.state(&post).await, state, "after {others}");
+        assert_eq!(house.sent(), usize::from(state == State::Done));
+        let took = begun.elapsed().as_millis();
+        let pauses = u128::from(others.min(4));
+        assert!((30 * pauses..=500 * pauses).contains(&took), "{took} ms for {pauses} pauses");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn n15_a_network_that_never_answers_leaves_an_open_question_and_no_dead_letter() {
+    let house = House::new();
+    let post = house.due().await;
+    house.platform.publisher.hangs();
+    assert!(house.deliver(post.id).await, "its message does not fail");
+    assert_eq!((house.sent(), house.state(&post).await), (1, State::Unknown));
+    house.platform.advance(secs(15));
+    house.platform.publisher.hangs();
+    assert!(house.deliver(post.id).await);
+    assert_eq!((house.looked_up(), house.state(&post).await), (1, State::Unknown));
+    let seen = house.now_of(&scope(), &post).await.history().last().unwrap().reason.clone();
+    assert_eq!(seen, "its network did not answer in time");
+    house.platform.advance(secs(30));
+    assert!(house.deliver(post.id).await);
+    assert_eq!((house.sent(), house.state(&post).await), (1, State::Done));
+}
+
+#[tokio::test]
+async fn a_network_without_time_is_looked_at_again_when_it_says_and_no_look_is_used_up() {
+    let house = House::new();
+    let post = house.due().await;
+    house.platform.publisher.answer(Outcome::Unknown { why: "lost".into() });
+    assert!(house.deliver(post.id).await);
+    house.platform.advance(secs(15));
+    for look in 1..=2 * LOOK_UPS {
+        house.platform.publisher.find(Found::Later { after_seconds: 900 });
+        assert!(house.deliver(post.id).await);
+        house.platform.advance(secs(900) - MILLI);
+        assert!(house.deliver(post.id).await);
+        assert_eq!(house.looked_up(), look as usize, "before its time");
+        house.platform.advance(MILLI);
+    }
+    assert_eq!((house.state(&post).await, house.notices().await), (State::Unknown, Vec::new()));
+    assert!(house.deliver(post.id).await);
+    assert_eq!((house.sent(), house.state(&post).await), (1, State::Done));
 }
 
 #[tokio::test]

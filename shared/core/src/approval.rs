@@ -141,10 +141,11 @@ impl<P: Payload> Approved<P> {
     /// The claim is over or was lost: nothing more may be sent. Or the store does not answer.
     pub async fn keep(&mut self, handle: &str, now: Timestamp) -> Result<(), Failure> {
         let effect = &mut self.0.stored.record;
+        // Also where it cannot be kept now: it stands in the effect that is written back with the outcome.
+        effect.handle = Some(handle.to_owned());
         if effect.claim.is_none_or(|claim| claim.until <= now) {
             return Err(Failure::conflict("The time that this was claimed for is over."));
         }
-        effect.handle = Some(handle.to_owned());
         Ok(self.0.save(Vec::new()).await?)
     }
 }
@@ -272,6 +273,18 @@ impl<P: Payload> Standing<P> {
     /// # Errors
     /// The store does not answer; others are at the same row.
     pub async fn redeem(self, claiming: Claiming<'_>) -> Result<Redeemed<P>, Failure> {
+        self.redeem_and(claiming, |_| Ok(Vec::new())).await
+    }
+
+    /// The same; where it is called off because its approval does not hold, in the same commit what is told of it.
+    ///
+    /// # Errors
+    /// As [`redeem`](Self::redeem), and as `told`.
+    pub async fn redeem_and(
+        self,
+        claiming: Claiming<'_>,
+        told: impl FnOnce(&Effect<P>) -> Result<Vec<Op>, Failure>,
+    ) -> Result<Redeemed<P>, Failure> {
         let Claiming { by, ids, now, lease, gate } = claiming;
         let Self(mut holding) = self;
         let effect = &mut holding.stored.record;
@@ -307,7 +320,8 @@ impl<P: Payload> Standing<P> {
         };
         if let Some(why) = void {
             effect.go(Deed::CallOff, now, by, why)?;
-            holding.save(Vec::new()).await?;
+            let told = told(effect)?;
+            holding.save(told).await?;
             return Ok(Redeemed::Nothing(State::Cancelled));
         }
         let fence = effect.claim.map_or(0, |c| c.fence) + 1;
@@ -343,14 +357,22 @@ impl<P: Payload> Standing<P> {
         Ok(holding.save(Vec::new()).await?)
     }
 
-    /// Calls it off, as long as nobody has claimed it.
+    /// Calls it off, as long as nobody has claimed it, and in the same commit what is told of it.
     ///
     /// # Errors
-    /// As [`postpone`](Self::postpone).
-    pub async fn call_off(self, why: &str, by: &str, now: Timestamp) -> Result<(), Failure> {
+    /// As [`postpone`](Self::postpone), and as `told`.
+    pub async fn call_off_and(
+        self,
+        why: &str,
+        by: &str,
+        now: Timestamp,
+        told: impl FnOnce(&Effect<P>) -> Result<Vec<Op>, Failure>,
+    ) -> Result<(), Failure> {
         let Self(mut holding) = self;
-        holding.stored.record.cancel(by, why, now)?;
-        Ok(holding.save(Vec::new()).await?)
+        let effect = &mut holding.stored.record;
+        effect.cancel(by, why, now)?;
+        let told = told(effect)?;
+        Ok(holding.save(told).await?)
     }
 }
 
@@ -434,9 +456,10 @@ pub async fn settle_looked_up_and<P: Payload>(
 ) -> Result<State, Failure> {
     let Unsure(mut holding) = unsure;
     let effect = &mut holding.stored.record;
-    effect.looked += 1;
+    // A look for which the outside had no time is none.
+    effect.looked += u32::from(!matches!(found, Found::Later { .. }));
     let accepted = effect.state == State::Accepted;
-    let waited = effect.accepted_since().map(|since| now.duration_since(since));
+    let waited = effect.here_since().map(|since| now.duration_since(since));
     let is_overdue = waited.is_some_and(|waited| waited >= ACCEPTED_FOR);
     match found {
         Found::Done { receipt, url } => {
@@ -452,7 +475,7 @@ pub async fn settle_looked_up_and<P: Payload>(
             effect.looked = 0;
             effect.go(Deed::FoundMissing, now, by, "looked up, it is not there")?;
         }
-        Found::Accepted { .. } if is_overdue => {
+        Found::Accepted { .. } if accepted && is_overdue => {
             let why = "it was accepted a day ago and is not there";
             effect.go(Deed::GaveUp, now, by, why)?;
         }
@@ -468,6 +491,13 @@ pub async fn settle_looked_up_and<P: Payload>(
                     "looked up, it is accepted; not there yet",
                 )?;
             }
+        }
+        Found::Later { .. } if is_overdue => {
+            let why = "the outside has had no time for a day to say whether it is there";
+            effect.go(Deed::GaveUp, now, by, why)?;
+        }
+        Found::Later { after_seconds } => {
+            effect.not_before = later(now, after_seconds.clamp(1, LONGEST_LOOK));
         }
         // The outside has it: that it cannot say more now is no reason to ask a person before the day is over.
         Found::StillUnknown { .. } if accepted && !is_overdue => {

@@ -39,7 +39,8 @@ nexus_kernel::id!(
 /// How often an unknown outcome is looked up before a person is asked.
 pub const LOOK_UPS: u32 = 8;
 
-/// How long what the outside has accepted may take until it is there, before a person is asked.
+/// How long what the outside has accepted may take until it is there, before a person is asked; and how long an outside
+/// is waited for that has no time to say.
 pub const ACCEPTED_FOR: SignedDuration = SignedDuration::from_hours(24);
 
 /// What an effect would do outside.
@@ -296,6 +297,11 @@ pub enum Found {
     },
     /// It is certainly not there.
     NotDone,
+    /// The outside was not asked, or has no time to say.
+    Later {
+        /// Seconds to wait.
+        after_seconds: u32,
+    },
     /// The outside cannot tell now.
     StillUnknown {
         /// What was seen, for the operator.
@@ -456,9 +462,9 @@ impl<P: Payload> Effect<P> {
         self.history.iter().rev().find(|moved| moved.to == to).map(|moved| moved.at)
     }
 
-    /// Since when the outside has had it, through all looking.
-    pub(crate) fn accepted_since(&self) -> Option<Timestamp> {
-        let last = self.history.iter().rev().take_while(|moved| moved.to == State::Accepted);
+    /// Since when it has stood where it stands, through all looking.
+    pub(crate) fn here_since(&self) -> Option<Timestamp> {
+        let last = self.history.iter().rev().take_while(|moved| moved.to == self.state);
         last.last().map(|moved| moved.at)
     }
 

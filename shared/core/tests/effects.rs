@@ -169,6 +169,7 @@ fn findings() -> impl Strategy<Value = Found> {
         Just(Found::Accepted { look_after_seconds: 5 }),
         Just(Found::Refused { why: "no".into() }),
         Just(Found::NotDone),
+        Just(Found::Later { after_seconds: 90 }),
         Just(Found::StillUnknown { why: "cannot say".into() }),
     ]
 }
@@ -381,6 +382,47 @@ async fn a_name_that_was_kept_is_there_for_whoever_looks_it_up() {
     approval::settle_looked_up(unsure, Found::NotDone, "publish", scene.now()).await.unwrap();
     let claim = scene.claimed().await;
     assert_eq!(claim.attempt(), 2);
+}
+
+/// Its holder was late, and nobody else has come yet.
+#[tokio::test]
+async fn n15_a_name_that_comes_when_the_claim_is_over_is_written_with_the_outcome() {
+    let scene = Scene::approved().await;
+    let mut late = scene.claimed().await;
+    scene.advance(secs(30));
+    late.keep("v_pub_1", scene.now()).await.unwrap_err();
+    let unknown = Outcome::Unknown { why: "its name was not kept".into() };
+    approval::settle(late, unknown, "publish", scene.now()).await.unwrap();
+    scene.advance(secs(15));
+    assert_eq!(scene.unsure().await.handle(), Some("v_pub_1"));
+}
+
+#[tokio::test]
+async fn a_look_for_which_there_is_no_time_does_not_count_and_ends_after_a_day() {
+    let scene = Scene::approved().await;
+    let lost = Outcome::Unknown { why: "lost".into() };
+    approval::settle(scene.claimed().await, lost, "publish", scene.now()).await.unwrap();
+    scene.advance(secs(15));
+    let moves = scene.stored().await.record.history().len();
+    for _ in 0..3 * LOOK_UPS {
+        let busy = Found::Later { after_seconds: 86_400 };
+        let unsure = scene.unsure().await;
+        approval::settle_looked_up(unsure, busy, "publish", scene.now()).await.unwrap();
+        if scene.state().await != State::Unknown {
+            break;
+        }
+        assert_eq!(scene.stored().await.record.history().len(), moves, "it is no move");
+        let Redeemed::TooEarly(at) = scene.redeem(30, Vec::new()).await else {
+            panic!("it was asked to wait")
+        };
+        assert_eq!(at, scene.now() + secs(3_600), "as long as is believed");
+        scene.advance(secs(3_600));
+    }
+    assert_eq!(scene.state().await, State::Unknown, "not by the number of looks");
+    scene.advance(secs(3_600));
+    let busy = Found::Later { after_seconds: 60 };
+    approval::settle_looked_up(scene.unsure().await, busy, "publish", scene.now()).await.unwrap();
+    assert_eq!(scene.state().await, State::AskAPerson);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! What a tenant has to be told: an account that needs its owner, a post that nobody knows about.
+//! What a tenant has to be told: an account that needs its owner, a post that nobody knows about or that was not sent.
 //!
 //! A notice is written in the same commit as what it tells of, so that nothing happens untold and nothing is told
 //! twice. In that commit stands, too, the message that has it mailed to the tenant ([`mailing`](crate::mailing)). It is
@@ -37,12 +37,19 @@ pub enum NoticeCode {
     RemoveThereToo,
     /// Nobody here can find out whether something happened: a person has to look.
     PersonNeeded,
+    /// A post that was approved was not sent and will not be by itself.
+    PostNotSent,
 }
 
 impl NoticeCode {
     /// All of them.
-    pub const ALL: [Self; 4] =
-        [Self::ReconnectNeeded, Self::RevokedOutside, Self::RemoveThereToo, Self::PersonNeeded];
+    pub const ALL: [Self; 5] = [
+        Self::ReconnectNeeded,
+        Self::RevokedOutside,
+        Self::RemoveThereToo,
+        Self::PersonNeeded,
+        Self::PostNotSent,
+    ];
 }
 
 /// Something that a tenant has to be told.
@@ -109,19 +116,21 @@ pub fn tell(
     Ok(vec![records::create(scope, &notice), message.op(scope)])
 }
 
-/// The operations that ask the tenant's people what became of a post, where nobody else can tell any more; none where
-/// nobody has to be asked.
+/// The operations that tell the tenant of a post as whoever sends it left it: that it was refused or called off, or that
+/// only a person can find out what became of it. None where there is nothing to be told.
 ///
 /// # Errors
 /// As [`tell`].
-pub fn asked_for(
+pub fn about_post(
     scope: &Scope,
     ambient: &Ambient,
     post: &Effect<PostPlan>,
 ) -> Result<Vec<Op>, Failure> {
-    if post.state() != State::AskAPerson {
-        return Ok(Vec::new());
-    }
+    let code = match post.state() {
+        State::AskAPerson => NoticeCode::PersonNeeded,
+        State::Refused | State::Cancelled => NoticeCode::PostNotSent,
+        _ => return Ok(Vec::new()),
+    };
     let plan = post.payload();
     let place = place(plan.network, None);
     let what = match plan.connection {
@@ -129,9 +138,13 @@ pub fn asked_for(
         None => format!("to {place}"),
     };
     let why = post.history().last().map(|moved| moved.reason.as_str()).unwrap_or_default();
-    let text = format!(
-        "Your post {what} may be there or not, and nothing here can find out any more: {why}. It is not sent again \
-         before a person has looked and said so."
-    );
-    tell(scope, ambient, NoticeCode::PersonNeeded, text, Some(post.id.to_string()))
+    let why = why.trim_end_matches('.');
+    let text = match code {
+        NoticeCode::PersonNeeded => format!(
+            "Your post {what} may be there or not, and nothing here can find out any more: {why}. It is not sent again \
+             before a person has looked and said so."
+        ),
+        _ => format!("Your post {what} was not sent: {why}. It is not sent again by itself."),
+    };
+    tell(scope, ambient, code, text, Some(post.id.to_string()))
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nexus_core::effect::Outcome;
+use nexus_core::effect::{Found, Outcome};
 use nexus_kernel::{Failure, FailureKind};
 
 use crate::answer::Usage;
@@ -56,6 +56,17 @@ impl CallError {
         Billed { error: self, usage }
     }
 
+    /// What a look that ended so found: nothing, and it is no look where the vendor was not asked or had no time.
+    pub fn into_found(self) -> Found {
+        match self {
+            Self::Throttled { after, .. } => Found::Later { after_seconds: seconds(after) },
+            Self::Held(failure) if is_over_by_itself(&failure) => {
+                Found::Later { after_seconds: seconds(failure.wait()) }
+            }
+            other => Found::StillUnknown { why: other.to_string() },
+        }
+    }
+
     /// What became of the effect that this call was to bring about. What is ours to repair is logged here: an
     /// effect keeps no cause.
     pub fn into_outcome(self) -> Outcome {
@@ -68,26 +79,36 @@ impl CallError {
                 tracing::error!(cause = %cause, "a call to a vendor was held back: it is built wrongly");
                 Outcome::Refused { why: Failure::bug(cause).public().to_owned() }
             }
-            Self::Held(failure) => match failure.kind() {
-                FailureKind::Throttled
-                | FailureKind::Unavailable
-                | FailureKind::Conflict
-                | FailureKind::Unknown => throttled(failure.wait()),
-                FailureKind::Invalid
-                | FailureKind::Unauthenticated
-                | FailureKind::Denied
-                | FailureKind::NotFound
-                | FailureKind::Bug => Outcome::Refused { why: failure.public().to_owned() },
-            },
+            Self::Held(failure) if is_over_by_itself(&failure) => throttled(failure.wait()),
+            Self::Held(failure) => Outcome::Refused { why: failure.public().to_owned() },
         }
     }
 }
 
-/// Whole seconds, rounded up: a moment too early is asked in vain.
+/// Whether the same may go well later.
+fn is_over_by_itself(failure: &Failure) -> bool {
+    match failure.kind() {
+        FailureKind::Throttled
+        | FailureKind::Unavailable
+        | FailureKind::Conflict
+        | FailureKind::Unknown => true,
+        FailureKind::Invalid
+        | FailureKind::Unauthenticated
+        | FailureKind::Denied
+        | FailureKind::NotFound
+        | FailureKind::Bug => false,
+    }
+}
+
 fn throttled(after: Option<Duration>) -> Outcome {
+    Outcome::Throttled { after_seconds: seconds(after) }
+}
+
+/// Whole seconds, rounded up: a moment too early is asked in vain.
+fn seconds(after: Option<Duration>) -> u32 {
     let after = after.unwrap_or(LATER);
     let seconds = after.as_secs().saturating_add(u64::from(after.subsec_nanos() > 0));
-    Outcome::Throttled { after_seconds: u32::try_from(seconds).unwrap_or(u32::MAX) }
+    u32::try_from(seconds).unwrap_or(u32::MAX)
 }
 
 /// The failure that the asking function ends with.

@@ -270,6 +270,8 @@ pub struct FakePublisher {
     outcomes: Mutex<VecDeque<Outcome>>,
     findings: Mutex<VecDeque<Found>>,
     preflights: Mutex<VecDeque<Preflight>>,
+    /// How many calls it never answers.
+    silent: Mutex<u32>,
 }
 
 impl FakePublisher {
@@ -284,6 +286,7 @@ impl FakePublisher {
             outcomes: Mutex::default(),
             findings: Mutex::default(),
             preflights: Mutex::default(),
+            silent: Mutex::default(),
         }
     }
 
@@ -300,6 +303,19 @@ impl FakePublisher {
     /// Finds this at the next look that has no finding yet.
     pub fn find(&self, found: Found) {
         lock(&self.findings).push_back(found);
+    }
+
+    /// Takes the next post or look that comes, and never answers.
+    pub fn hangs(&self) {
+        *lock(&self.silent) += 1;
+    }
+
+    async fn answers(&self) {
+        let left = lock(&self.silent).checked_sub(1);
+        if let Some(left) = left {
+            *lock(&self.silent) = left;
+            std::future::pending().await
+        }
     }
 
     /// Forgets what it was told to answer and to find.
@@ -342,6 +358,7 @@ impl Publisher for FakePublisher {
             self.tokens.note(access.token.reveal().clone());
         }
         self.published.note(Published { key: key.clone(), plan, video: digest });
+        self.answers().await;
         lock(&self.outcomes).pop_front().unwrap_or_else(|| {
             let (receipt, url) = receipt(&key);
             Outcome::Done { receipt, url }
@@ -356,6 +373,7 @@ impl Publisher for FakePublisher {
     ) -> Found {
         let key = unsure.idempotency_key();
         self.looked_up.note(key.clone());
+        self.answers().await;
         lock(&self.findings).pop_front().unwrap_or_else(|| {
             if !self.published.all().iter().any(|p| p.key == key) {
                 return Found::NotDone;

@@ -79,6 +79,10 @@ fn english(code: NoticeCode) -> English {
             to_do: "look at the account itself, then open Nexus, find it among the open questions, and say whether it \
                     is there.",
         },
+        NoticeCode::PostNotSent => English {
+            subject: "A post was not sent",
+            to_do: "open Nexus, look at the post and at why it was not sent, mend that where you can, and send it anew.",
+        },
     }
 }
 
@@ -112,6 +116,11 @@ fn spanish(code: NoticeCode) -> Spanish {
             subject: "Comprueba si una publicación está en su red",
             happened: "Una publicación puede estar o no en su red, y Nexus ya no puede averiguarlo.",
             to_do: "mira en la propia cuenta, abre después Nexus, búscala entre las preguntas abiertas y di si está.",
+        },
+        NoticeCode::PostNotSent => Spanish {
+            subject: "Una publicación no se ha enviado",
+            happened: "Una publicación aprobada no se ha enviado, y no se enviará por sí sola.",
+            to_do: "abre Nexus, mira la publicación y por qué no se envió, corrígelo si puedes y envíala de nuevo.",
         },
     }
 }

@@ -381,6 +381,7 @@ impl Publisher for Mastodon {
                 "the account's posts do not tell: one is much like it, or cannot be read, or there are too many"
                     .to_owned(),
             ),
+            Err(error @ (CallError::Throttled { .. } | CallError::Held(_))) => error.into_found(),
             Err(error) => {
                 let failure = unasked(error);
                 still(format!("the server cannot be asked: {}", failure.public()))

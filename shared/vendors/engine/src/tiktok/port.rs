@@ -304,7 +304,7 @@ impl Publisher for TikTok {
         let asked = request::status(&access.token, publish_id);
         match self.api.call(at, asked, Cost::ZERO, response::stand).await {
             Ok(stand) => self.found(stand, publish_id, unsure),
-            Err(error) => unknown(&error.to_string()),
+            Err(error) => error.into_found(),
         }
     }
 }

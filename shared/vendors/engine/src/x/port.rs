@@ -354,7 +354,7 @@ impl Publisher for X {
         let since = due.saturating_sub(SKEW).unwrap_or(due);
         let (posts, is_whole) = match self.own_posts(at, token, since).await {
             Ok(found) => found,
-            Err(error) => return Found::StillUnknown { why: error.to_string() },
+            Err(error) => return error.into_found(),
         };
         let ours = posts.into_iter().filter(|post| {
             post.created.is_none_or(|created| created >= since)

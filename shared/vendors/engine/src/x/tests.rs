@@ -859,6 +859,21 @@ async fn n15_not_there_is_said_only_of_a_whole_list_some_minutes_later() {
     wire.is_played();
 }
 
+#[tokio::test(start_paused = true)]
+async fn n17_a_look_for_which_x_has_no_time_comes_again_when_it_says() {
+    let (house, wire) = scripted().await;
+    let approved = claimed(&house.platform, house.wordy(TEXT)).await;
+    let id = approved.id();
+    drop(approved);
+    let unsure = orphaned(&house.platform, id).await;
+    let reset = house.platform.now() + SignedDuration::from_mins(10);
+    let mut headers = HeaderMap::new();
+    headers.insert("x-rate-limit-reset", reset.as_second().to_string().parse().unwrap());
+    wire.then(ME, answer(429, headers, "{}".to_owned()));
+    assert_eq!(house.look_up(&unsure).await, Found::Later { after_seconds: 600 });
+    wire.is_played();
+}
+
 /// The real way out, to X as it is pretended.
 async fn connected(prepare: impl FnOnce(&pretended::X)) -> (House, pretended::X) {
     let platform = MemoryPlatform::new();
