@@ -101,6 +101,27 @@ pub(crate) async fn read(
     }
 }
 
+/// The post that a person would put in place of another, for asking its network about it; `None` where it stands
+/// already, or where nothing may be put in its place.
+///
+/// # Errors
+/// There is no such post; it is not what was seen; it stands anew at another time.
+pub async fn ahead(
+    desk: &Desk<'_>,
+    id: EffectId,
+    seen: Digest,
+    at: Timestamp,
+) -> Result<Option<PostPlan>, Failure> {
+    let Read::Last(post) = read(desk, id, seen, at).await? else { return Ok(None) };
+    let plan = post.record.payload();
+    let is_possible = match post.record.state() {
+        State::Approved => plan.send_at != at,
+        State::Refused | State::Cancelled => true,
+        _ => false,
+    };
+    Ok(is_possible.then(|| PostPlan { send_at: at, ..plan.clone() }))
+}
+
 /// The draft of a post, as far as the post still is what comes of it; `None` where it was changed meanwhile.
 pub(crate) async fn draft_with(
     desk: &Desk<'_>,

@@ -318,8 +318,9 @@ impl FakePublisher {
         }
     }
 
-    /// Forgets what it was told to answer and to find.
+    /// Forgets what it was told to say, to answer and to find.
     pub fn forget(&self) {
+        lock(&self.preflights).clear();
         lock(&self.outcomes).clear();
         lock(&self.findings).clear();
     }

@@ -16,6 +16,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::posts::PostView;
+use super::preflight;
 use crate::Deps;
 use crate::asking::{Asking, Named, missing};
 use crate::times::{self, PlanBody, TimesView, Wish, WishShape};
@@ -92,7 +93,8 @@ pub(crate) async fn plan(
 /// Move a post to another time, before it is sent
 ///
 /// Needs the role `approver`: a post at another time is another post, which whoever moves it approves; the old one is
-/// called off. What is being sent or was sent is refused with 409. Moving it there twice is once.
+/// called off. What is being sent or was sent is refused with 409, what a network would not take with 422. Moving it
+/// there twice is once.
 #[utoipa::path(
     post, path = "/v1/posts/{id}/reschedule", operation_id = "reschedule_post", tag = "posts",
     params(("id" = String, Path)),
@@ -113,6 +115,7 @@ pub(crate) async fn reschedule(
     let wish = times::wish(at, when)?;
     let at = another_time(&desk, id, digest, &wish, &times).await;
     let at = at.map_err(|failure| times::in_body(&wish, failure))?;
+    preflight::pass_again(&deps, &asking, id, digest, at).await?;
     let moved = rescheduling::reschedule(&desk, id, approver, digest, at, &deps.publish).await?;
     Ok(Json((&moved).into()))
 }
@@ -121,7 +124,7 @@ pub(crate) async fn reschedule(
 ///
 /// Needs the role `approver`: it is another post, which whoever sends it anew approves. A post that was refused or
 /// called off can be sent anew, as long as its draft was not changed; what was sent or may have been is refused with
-/// 409. Sending it anew twice for one time is once.
+/// 409, what a network would not take with 422. Sending it anew twice for one time is once.
 #[utoipa::path(
     post, path = "/v1/posts/{id}/retry", operation_id = "retry_post", tag = "posts",
     params(("id" = String, Path)),
@@ -138,6 +141,7 @@ pub(crate) async fn retry(
     let desk = asking.desk(&deps);
     let wish = times::wish(at, None)?;
     let at = another_time(&desk, id, digest, &wish, &[]).await?;
+    preflight::pass_again(&deps, &asking, id, digest, at).await?;
     let anew = retrying::retry(&desk, id, approver, digest, at, &deps.publish).await?;
     Ok(Json((&anew).into()))
 }

@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use futures::future::join_all;
-use nexus_core::effect::Effect;
+use nexus_core::effect::{Effect, EffectId};
 use nexus_core::records;
 use nexus_engine::connections::{NoAccess, Unasked};
 use nexus_engine::draft::{Note, draft_key};
 use nexus_engine::publishing::{
     Choices, Decision, Network, Offers, PostPlan, Preflight, Privacy, Proposal, propose,
 };
-use nexus_engine::{Draft, DraftId, Stage, scheduling};
+use nexus_engine::{Draft, DraftId, Stage, rescheduling, scheduling};
 use nexus_handler::http::{Json, Problem, Query as Asked};
 use nexus_kernel::{Digest, Failure, FieldProblem, Language, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -169,12 +169,40 @@ pub(crate) async fn pass(
     }
     let mut problems = Vec::new();
     for (post, said) in asked(deps, asking, proposal, &decision.choices).await? {
-        let place = post.place();
-        problems.extend(said.problems.into_iter().map(|p| FieldProblem {
-            field: format!("choices.{place}.{}", p.field),
-            problem: p.problem,
-        }));
+        problems.extend(of_choices(&post, said));
     }
+    refused(problems)
+}
+
+/// Whether its network would take a post that is put in place of another, as it was chosen for that one.
+///
+/// # Errors
+/// As [`pass`]; there is no such post, or it is not what was seen.
+pub(super) async fn pass_again(
+    deps: &Deps,
+    asking: &Asking,
+    id: EffectId,
+    seen: Digest,
+    at: Timestamp,
+) -> Result<(), Failure> {
+    match rescheduling::ahead(&asking.desk(deps), id, seen, at).await? {
+        None => Ok(()),
+        Some(post) => {
+            let said = of_one(deps, asking, &post).await?;
+            refused(of_choices(&post, said).collect())
+        }
+    }
+}
+
+fn of_choices(post: &PostPlan, said: Preflight) -> impl Iterator<Item = FieldProblem> + use<> {
+    let place = post.place();
+    said.problems.into_iter().map(move |p| FieldProblem {
+        field: format!("choices.{place}.{}", p.field),
+        problem: p.problem,
+    })
+}
+
+fn refused(problems: Vec<FieldProblem>) -> Result<(), Failure> {
     if problems.is_empty() {
         return Ok(());
     }

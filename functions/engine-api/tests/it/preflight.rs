@@ -77,6 +77,32 @@ async fn n15_what_a_network_would_not_take_is_not_approved_and_the_field_is_name
 }
 
 #[tokio::test]
+async fn n15_what_a_network_would_not_take_is_neither_moved_nor_sent_anew() {
+    let api = Api::new();
+    let (_, draft) = api.finished(&scope()).await;
+    let posts = api.approved(&draft).await;
+    let path =
+        |n: usize, deed: &str| format!("/v1/posts/{}/{deed}", posts[n]["id"].as_str().unwrap());
+    let cancelled = api.call("POST", &path(1, "cancel")).by(&ada()).send().await;
+    assert_eq!(cancelled.status, 200);
+    let later = |n: usize| json!({ "digest": posts[n]["digest"], "at": "2027-03-05T09:00:00Z" });
+    for (n, deed) in [(0, "reschedule"), (1, "retry")] {
+        let before = api.platform.rows().await;
+        api.platform.publisher.say(refusing("privacy"));
+        let answer = api.post(&path(n, deed), later(n)).by(&ada()).send().await;
+        answer.refused(422, &["choices.feed.privacy"]);
+        assert_eq!(api.platform.rows().await, before, "{deed}");
+        let answer = api.post(&path(n, deed), later(n)).by(&ada()).send().await;
+        assert_eq!(answer.status, 200, "{deed}: {answer:?}");
+        // The same again asks nobody.
+        api.platform.publisher.say(refusing("privacy"));
+        let again = api.post(&path(n, deed), later(n)).by(&ada()).send().await;
+        assert_eq!(again.json(), answer.json(), "{deed}");
+        api.platform.publisher.forget();
+    }
+}
+
+#[tokio::test]
 async fn choices_for_an_account_that_the_draft_does_not_go_to_are_refused() {
     let api = Api::new();
     let (_, draft) = api.finished(&scope()).await;
