@@ -95,7 +95,9 @@ pub(crate) async fn approve(
     let desk = asking.desk(&deps);
     let (links, publish) = (deps.link_base.as_deref(), &deps.publish);
     let decision = match when {
-        None if times.is_empty() => Decision { at, choices, ..Decision::at_once(digest) },
+        None if at.is_none() && times.is_empty() => {
+            Decision { choices, ..Decision::at_once(digest) }
+        }
         when => {
             let when = times::wish(at, when)?;
             let wished = Wished { seen: digest, when: when.clone(), times, choices };

@@ -58,6 +58,23 @@ fn fortnightly() -> Value {
 }
 
 #[tokio::test]
+async fn n17_a_moment_alone_is_held_to_the_calendars_rules() {
+    let api = Api::new();
+    let draft = draft(&api, 1).await;
+    let before = api.platform.rows().await;
+    for wrong in ["2027-03-01T08:01:00Z", "2099-01-01T00:00:00Z"] {
+        approve(&api, &draft, json!({ "at": wrong })).await.refused(422, &["at"]);
+        assert_eq!(api.platform.rows().await, before, "{wrong}");
+    }
+    let a_moment_ago = json!({ "at": "2027-03-01T08:56:00Z" });
+    let approved = approve(&api, &draft, a_moment_ago.clone()).await;
+    assert_eq!(send_ats(&approved), ["2027-03-01T08:56:00Z"; 2]);
+    api.platform.advance(SignedDuration::from_hours(2));
+    let again = approve(&api, &draft, a_moment_ago).await;
+    assert_eq!(again.json(), approved.json(), "twice is once, also when that time has passed");
+}
+
+#[tokio::test]
 async fn n17_a_person_sees_the_times_of_a_draft_by_both_clocks_and_nothing_changes() {
     let api = in_madrid().await;
     let draft = draft(&api, 1).await;
