@@ -211,7 +211,7 @@ impl House {
                 let (person, scope) = (self.people[word.tenant].clone(), self.scope(word.tenant));
                 let desk = desk(&platform, &person, &scope, &ambient);
                 let said = match happened {
-                    true => Answer::Happened { url: None },
+                    true => Answer::Happened { url: None, receipt: None },
                     false => Answer::DidNotHappen,
                 };
                 let approver = Approver::of(&person).unwrap();

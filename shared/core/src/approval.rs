@@ -532,6 +532,8 @@ pub enum Answer {
     Happened {
         /// Where it can be seen, if the person says.
         url: Option<String>,
+        /// The outside's own id for it, if it is known.
+        receipt: Option<String>,
     },
     /// It is not there, and is not to be sent any more under this approval.
     DidNotHappen,
@@ -557,9 +559,9 @@ pub fn answer<P: Payload>(
     }
     let by = approver.subject();
     match answer {
-        Answer::Happened { url } => {
+        Answer::Happened { url, receipt } => {
             effect.go(Deed::PersonFound, now, by, "a person found it")?;
-            let receipt = effect.handle.clone().unwrap_or_else(|| "seen by a person".to_owned());
+            let receipt = receipt.unwrap_or_else(|| "seen by a person".to_owned());
             effect.outcome = Some(Outcome::Done { receipt, url });
         }
         Answer::DidNotHappen => {

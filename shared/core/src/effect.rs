@@ -413,6 +413,11 @@ impl<P: Payload> Effect<P> {
         self.outcome.as_ref()
     }
 
+    /// What the outside calls it, where the holder wrote that down.
+    pub fn handle(&self) -> Option<&str> {
+        self.handle.as_deref()
+    }
+
     /// All its moves, oldest first.
     pub fn history(&self) -> &[Moved] {
         &self.history

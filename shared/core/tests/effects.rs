@@ -297,7 +297,7 @@ async fn live(deeds: Vec<Deed>) {
             Deed::Answer(happened) => {
                 let mut stored = scene.stored().await;
                 let answer = match happened {
-                    true => Answer::Happened { url: None },
+                    true => Answer::Happened { url: None, receipt: None },
                     false => Answer::DidNotHappen,
                 };
                 let approver = Approver::of(&scene.person).unwrap();
@@ -486,7 +486,7 @@ async fn what_nobody_knows_is_looked_up_at_growing_intervals_and_then_asked_of_a
     let [question] = scene.questions().await.try_into().unwrap();
     assert_eq!((question.state, question.since), (State::AskAPerson, START));
     let mut stored = scene.stored().await;
-    let there = Answer::Happened { url: Some("https://x.example/1".into()) };
+    let there = Answer::Happened { url: Some("https://x.example/1".into()), receipt: None };
     let approver = Approver::of(&scene.person).unwrap();
     approval::answer(&mut stored.record, approver, there, scene.now()).unwrap();
     assert!(scene.write(&stored).await);

@@ -115,7 +115,10 @@ pub(crate) async fn answer(
         let problem = "write the post's own address; it begins with https://";
         return Err(Failure::field("url", problem).into());
     }
-    let answer = if happened { Answer::Happened { url } } else { Answer::DidNotHappen };
+    let answer = match happened {
+        true => Answer::Happened { url, receipt: None },
+        false => Answer::DidNotHappen,
+    };
     let state = answering::answer(&asking.desk(&deps), id, approver, &answer).await?;
     Ok(Json(AnsweredView { id, state }))
 }

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use nexus_core::approval::{self, Redeemed};
-use nexus_core::effect::{EffectId, Found, Outcome};
+use nexus_core::effect::{self, EffectId, Found, Outcome};
 use nexus_engine::Hop;
 use nexus_engine::publishing::PostPlan;
 use nexus_testkit::people;
@@ -35,6 +35,14 @@ async fn looked_up_in_vain(api: &Api, id: EffectId) {
     }
 }
 
+async fn receipt(api: &Api, id: EffectId) -> String {
+    let post = effect::load::<PostPlan>(&api.platform.table, &scope(), id).await.unwrap();
+    match post.unwrap().record.outcome() {
+        Some(Outcome::Done { receipt, .. }) => receipt.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
 async fn open(api: &Api) -> Vec<Value> {
     let answer = api.get("/v1/questions").by(&ada()).send().await;
     answer.json()["items"].as_array().unwrap().clone()
@@ -53,7 +61,8 @@ async fn everything_unknown_stands_on_one_page_until_somebody_knows() {
     );
 
     let path = format!("/v1/questions/{id}/answer");
-    let there = json!({ "happened": true, "url": "https://social.example/@ada/1" });
+    let there =
+        json!({ "happened": true, "url": "https://social.example/@ada/103254962155278888" });
     api.post(&path, there.clone()).by(&ada()).send().await.refused(409, &[]);
 
     looked_up_in_vain(&api, id).await;
@@ -68,10 +77,29 @@ async fn everything_unknown_stands_on_one_page_until_somebody_knows() {
     assert_eq!((answer.status, &answer.json()["state"]), (200, &json!("done")));
     assert_eq!(open(&api).await, Vec::<Value>::new());
     let post = api.get(&format!("/v1/posts/{id}")).by(&ada()).send().await.json();
-    assert_eq!(post["url"], "https://social.example/@ada/1");
+    assert_eq!(post["url"], "https://social.example/@ada/103254962155278888");
+    assert_eq!(receipt(&api, id).await, "103254962155278888");
     assert_eq!(post["history_is_whole"], true);
     let again = api.post(&path, there).by(&ada()).send().await;
     assert_eq!(again.json(), answer.json(), "twice is once");
+}
+
+#[tokio::test]
+async fn a_mark_of_ours_is_not_taken_for_what_a_network_calls_a_post() {
+    let api = Api::new();
+    let (_, draft) = api.finished(&scope()).await;
+    let posts = api.approved(&draft).await;
+    let id: EffectId = posts[0]["id"].as_str().unwrap().parse().unwrap();
+    let claim = api.platform.redeem::<PostPlan>(&scope(), id, "publish", LEASE).await.unwrap();
+    let Redeemed::Send(mut claim) = claim else { panic!("it is due") };
+    claim.keep("2027-03-01T09:00:00Z", api.platform.now()).await.unwrap();
+    let unknown = Outcome::Unknown { why: "the answer was lost".into() };
+    approval::settle(claim, unknown, "publish", api.platform.now()).await.unwrap();
+    looked_up_in_vain(&api, id).await;
+    let path = format!("/v1/questions/{id}/answer");
+    let answer = api.post(&path, json!({ "happened": true })).by(&ada()).send().await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(receipt(&api, id).await, "seen by a person");
 }
 
 #[tokio::test]
