@@ -24,7 +24,7 @@ use nexus_engine::EnginePlatform;
 use nexus_engine::platform::{Access, Area};
 use nexus_engine::reviewing::{self, Opened, Said, Verdict};
 use nexus_handler::{Env, HttpFunction, SettingsError, Wire, outcome};
-use nexus_kernel::{Ambient, Failure, FailureKind, Pii, Secret};
+use nexus_kernel::{Ambient, Failure, FailureKind, Pii, Secret, Timestamp};
 use serde::Deserialize;
 
 /// The most bytes of a form: a note of 2,000 characters of four bytes, each written as twelve, and what stands around.
@@ -163,7 +163,8 @@ fn read(form: Result<Form<NoteForm>, FormRejection>) -> Result<Said, Failure> {
 
 /// The draft, and above it what has to be said.
 async fn show(deps: &Deps, opened: &Opened, notice: Option<&str>) -> Response {
-    let until = deps.ambient.now().saturating_add(WATCHABLE).unwrap_or(opened.link.until);
+    let until = deps.ambient.now().saturating_add(WATCHABLE).unwrap_or(Timestamp::MAX);
+    let until = until.min(opened.link.until);
     let mut versions = Vec::new();
     for (language, words) in &opened.draft.words {
         let film = match opened.draft.films.get(language) {

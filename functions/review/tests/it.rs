@@ -6,6 +6,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use jiff::SignedDuration;
+use nexus_contract::blobs::Browser as _;
 use nexus_core::{RecordKind, Scope};
 use nexus_engine::reviewing::{self, MAX_NOTES, ReviewLink, Reviews, Verdict};
 use nexus_engine::{Desk, Draft, EnginePlatform};
@@ -110,6 +111,25 @@ async fn somebody_without_an_account_sees_the_draft_and_says_what_they_think() {
     assert_eq!((kept.link, kept.verdict, kept.revision), (link.id, Verdict::Change, 1));
     assert_eq!(kept.text.reveal(), "Two <b>lines</b>\nof it");
     assert!(!format!("{kept:?}").contains("Grace"));
+}
+
+#[tokio::test]
+async fn films_can_be_watched_no_longer_than_the_link_is_open() {
+    let house = House::new().await;
+    let (_, code) = house.invite(1).await;
+    house.platform.advance(SignedDuration::from_mins(23 * 60 + 30));
+    let page = house.get(&code).await;
+    let addresses: Vec<&str> =
+        page.html.split('"').filter(|piece| piece.starts_with("memory://download/")).collect();
+    assert!(!addresses.is_empty(), "{}", page.html);
+    house.platform.advance(SignedDuration::from_mins(29));
+    for address in &addresses {
+        assert!(house.platform.blobs.get(address).await.is_some(), "{address}");
+    }
+    house.platform.advance(SignedDuration::from_mins(1));
+    for address in &addresses {
+        assert!(house.platform.blobs.get(address).await.is_none(), "{address}");
+    }
 }
 
 /// The host's gateway matches an address before it hands the request on.
