@@ -8,8 +8,9 @@
 //! # What ties an answer to who asked
 //! The answer comes by a browser that shows no token of ours, and there are no cookies. The state alone is the proof:
 //! 256 random bits that only the person's browser and the network ever see, good for one use within 15 minutes, bound
-//! by its row to the tenant, the person, the network, the server and the address to come back to. The directory, which
-//! knows its digest alone, resolves it.
+//! by its row to the tenant, the network, the server and the address to come back to. The directory, which knows its
+//! digest alone, resolves it. The person who began stands in the row, for whoever looks into what became of it; that
+//! the same person comes back cannot be seen.
 //!
 //! * Somebody lets a victim finish what they began themselves (RFC 9700, section 4.7): the account of the one who is at
 //!   the network is connected to the tenant that began. What the victim grants, they grant on the network's own page;
