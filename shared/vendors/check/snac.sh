@@ -101,10 +101,17 @@ if [ -z "$browser" ]; then
   echo "skipped: there is no Chromium here, so the page was read and not looked at"
   exit 0
 fi
-timeout 60 "$browser" --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --hide-scrollbars --no-first-run \
-  --disable-background-networking --disable-component-update --disable-sync --user-data-dir="$work/browser" \
-  --host-resolver-rules='MAP * ~NOTFOUND, EXCLUDE 127.0.0.1' --virtual-time-budget=5000 --window-size=900,2500 \
-  --screenshot="$home/page.png" "http://127.0.0.1:$port/luna" >"$work/browser.log" 2>&1 \
-  || { cat "$work/browser.log" >&2; exit 1; }
+looks() {
+  timeout 60 "$browser" --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --hide-scrollbars --no-first-run \
+    --disable-background-networking --disable-component-update --disable-sync --user-data-dir="$work/browser" \
+    --host-resolver-rules='MAP * ~NOTFOUND, EXCLUDE 127.0.0.1' --virtual-time-budget=5000 --window-size=900,2500 \
+    "$1" "http://127.0.0.1:$port/luna" 2>"$work/browser.log" || { cat "$work/browser.log" >&2; exit 1; }
+}
+looks --screenshot="$home/page.png" >"$work/picture"
 [ -s "$home/page.png" ] || { echo "Chromium made no picture of the page" >&2; exit 1; }
+# The words of both posts of the test (FILM and PICTURE in tests/snac.rs), as the browser has them after reading the page.
+looks --dump-dom >"$work/page.html"
+for words in "cake at Luna, from nine to five." "A cup on the table, and the sun comes in."; do
+  grep -qF "$words" "$work/page.html" || { echo "Chromium does not show the post: $words" >&2; exit 1; }
+done
 echo "the page as everybody sees it: .tools/snac/page.png"
