@@ -24,6 +24,7 @@ use crate::stage::{Answer, Stage, answer, answer_of_house, hurry, photo};
 
 const WHO: &str = "aurora/operator";
 const BOSS: &str = "aurora/approver";
+const HOUSE: &str = "https://go.example.com";
 const BASE: &str = "https://go.example.com/c";
 /// Whose address must stand nowhere. It comes as TCP tells it.
 const VISITOR: &str = "203.0.113.77";
@@ -41,7 +42,7 @@ async fn visit(stage: &Stage, mut request: Request<Body>) -> Answer {
 }
 
 async fn follow(stage: &Stage, link: &str, agent: &str) -> Answer {
-    let path = link.strip_prefix("https://go.example.com").unwrap();
+    let path = link.strip_prefix(HOUSE).unwrap();
     let request = Request::get(path)
         .header(header::USER_AGENT, agent)
         .header(header::ACCEPT, "text/html,*/*;q=0.8")
@@ -60,6 +61,14 @@ fn link_in(text: &str) -> &str {
 /// A photo that became a post with a link; the post as the API tells it, its link, and its product.
 async fn posted(stage: &Stage) -> (Value, String, String) {
     let product = stage.shop(WHO).await;
+    // Its address is its page here, so that who follows the post's link can ask.
+    let page = stage.api(WHO, Method::POST, &format!("/v1/products/{product}/page"), None).await;
+    let page = format!("{HOUSE}{}", page.body["path"].as_str().unwrap());
+    let path = format!("/v1/products/{product}");
+    let mut facts = stage.get(WHO, &path).await["facts"].take();
+    facts["url"] = json!(page);
+    let changed = stage.api(WHO, Method::PUT, &path, Some(facts)).await;
+    assert!(changed.status.is_success(), "{}", changed.body);
     let media = stage.upload(WHO, "image/png", photo("coffee.png"), Some(&product)).await;
     stage.idle().await;
     let media = stage.get(WHO, &format!("/v1/media/{media}")).await;
@@ -90,13 +99,16 @@ async fn n9_n10_n12_n24_n51_a_photo_becomes_a_post_a_click_an_inquiry_and_a_repo
     let (post, link, product) = posted(&stage).await;
     let (post, code) = (post["id"].as_str().unwrap(), link.rsplit('/').next().unwrap());
 
-    // Two follow it, and a preview looks at it. The answer holds the registered address and nothing of the request.
+    // Two follow it, and a preview looks at it. The answer holds the registered address and nothing of the request but
+    // the link's code.
     let cursor = stage.get(WHO, "/v1/clicks/live").await["next"].as_str().unwrap().to_owned();
+    let mut page = String::new();
     for agent in [IPHONE, IPHONE, "facebookexternalhit/1.1"] {
         let answer = follow(&stage, &link, agent).await;
         assert_eq!(answer.status, StatusCode::FOUND, "{}", answer.text);
         let to = answer.headers[header::LOCATION].to_str().unwrap();
-        assert!(to.starts_with("https://example.com/flat-white"), "{to}");
+        page = to.strip_prefix(HOUSE).unwrap().to_owned();
+        assert!(page.starts_with("/p/") && page.ends_with(&format!("?from={code}")), "{to}");
         assert!(!answer.headers.contains_key(header::SET_COOKIE));
     }
     stage.idle().await;
@@ -113,10 +125,8 @@ async fn n9_n10_n12_n24_n51_a_photo_becomes_a_post_a_click_an_inquiry_and_a_repo
     assert!(told.iter().all(|click| click["link"] == code && click["post"] == post), "{told:?}");
     told.iter_mut().for_each(|click| assert!(click["at"].take().is_string()));
 
-    // One of them asks on the product's page, where the link's code says from where they came.
-    let page = stage.api(WHO, Method::POST, &format!("/v1/products/{product}/page"), None).await;
-    let path = format!("{}?from={code}", page.body["path"].as_str().unwrap());
-    let form = visit(&stage, Request::get(&path).body(Body::empty()).unwrap()).await;
+    // One of them asks on the product's page, which the link's code tells from where they came.
+    let form = visit(&stage, Request::get(&page).body(Body::empty()).unwrap()).await;
     assert!(form.text.contains("Aurora Flat White"), "{}", form.text);
     let hidden = |name: &str| {
         let (_, after) = form.text.split_once(&format!("name=\"{name}\" value=\"")).unwrap();
@@ -133,7 +143,7 @@ async fn n9_n10_n12_n24_n51_a_photo_becomes_a_post_a_click_an_inquiry_and_a_repo
         ("opened", &opened),
         ("from", &from),
     ]);
-    let asked = Request::post(path.split('?').next().unwrap())
+    let asked = Request::post(page.split('?').next().unwrap())
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
         .body(Body::from(body));
     let answer = visit(&stage, asked.unwrap()).await;

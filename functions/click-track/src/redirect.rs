@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use nexus_engine::clicks::visitor::Salt;
 use nexus_engine::clicks::{Agent, Click, ClickId, Place, Referrer, Spellings, bots};
 use nexus_engine::day_salts::day_of;
+use nexus_engine::inquiries;
 use nexus_engine::links::{Country, Found, LinkCode, Spoken, Visit, parse_address};
 use nexus_handler::{Invocation, Measure, Measures, outcome};
 use nexus_kernel::{ClientIp, Failure, Timestamp};
@@ -152,7 +153,7 @@ fn to_target(found: &Found, address: &str) -> Option<Response> {
         Some(utm) => utm.merged(target),
         None => target,
     };
-    to(target.as_str())
+    to(inquiries::led_by(target, &found.link.code).as_str())
 }
 
 fn to(address: &str) -> Option<Response> {

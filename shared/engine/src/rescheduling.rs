@@ -17,6 +17,7 @@ use crate::approving::SOON;
 use crate::desk::{Desk, TRIES};
 use crate::draft::{Draft, DraftId, Stage, draft_key};
 use crate::hops::{Hop, Publish};
+use crate::links;
 use crate::publishing::PostPlan;
 
 /// Moves a post that nobody has claimed to another time, approved by the person who moves it; the post that stands
@@ -52,7 +53,7 @@ pub async fn reschedule(
         }
         post.record.cancel(approver.subject(), &format!("rescheduled to {at}"), now)?;
         let Some(draft) = draft_with(desk, &post.record).await? else { continue };
-        let mut again = anew(desk, &post.record, draft, approver, at, now)?;
+        let mut again = anew(desk, &post.record, draft, approver, at, now).await?;
         again.ops.extend(effect::written(desk.scope, &post));
         if let Some(next) = again.commit(desk, publish).await? {
             return Ok(next);
@@ -147,8 +148,9 @@ pub(crate) struct Anew {
     message: Option<Outgoing>,
 }
 
-/// The same post at another time, approved by this person, in its draft's list in place of the old one.
-pub(crate) fn anew(
+/// The same post at another time, approved by this person, in its draft's list in place of the old one; its link
+/// becomes the new one's.
+pub(crate) async fn anew(
     desk: &Desk<'_>,
     old: &Effect<PostPlan>,
     mut draft: Stored<Draft>,
@@ -164,6 +166,9 @@ pub(crate) fn anew(
         *listed = post.id;
     }
     let mut ops = vec![records::create(desk.scope, &post), draft.update(desk.scope)];
+    if let Some(link) = &post.payload().link {
+        ops.extend(links::handed_over(desk, &link.code, post.id).await?);
+    }
     let message = announced(desk, &post, now)?;
     ops.extend(message.iter().map(|message| message.op(desk.scope)));
     Ok(Anew { post, ops, message })

@@ -34,7 +34,7 @@ pub async fn retry(
         let draft = rescheduling::draft_with(desk, &post).await?.ok_or_else(|| {
             Failure::conflict("Its draft was changed since: approve the draft as it is now.")
         })?;
-        let again = rescheduling::anew(desk, &post, draft, approver, at, desk.now())?;
+        let again = rescheduling::anew(desk, &post, draft, approver, at, desk.now()).await?;
         if let Some(next) = again.commit(desk, publish).await? {
             return Ok(next);
         }

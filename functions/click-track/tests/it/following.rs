@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use nexus_contract::{Fault, Faults, Flaky};
 use nexus_engine::account::Settings;
 use nexus_engine::clicks::{BotReason, DeviceClass, Place};
-use nexus_engine::links::{Country, Link, LinkDefaults, Rule, Spoken, Target, Utm};
+use nexus_engine::links::{Country, Link, LinkCode, LinkDefaults, Rule, Spoken, Target, Utm};
 use nexus_testkit::{MemoryPlatform, people};
 use serde_json::{Value, json};
 
@@ -50,6 +50,36 @@ async fn n8_a_click_is_these_fields_and_no_other() {
     let mut keys: Vec<&String> = message.as_object().unwrap().keys().collect();
     keys.sort();
     assert_eq!(keys, ["message", "owner", "product", "trace"]);
+}
+
+#[tokio::test]
+async fn a_products_page_is_told_by_which_link_somebody_comes() {
+    let world = World::new();
+    for (number, (target, led)) in [
+        (
+            "https://go.example.com/p/2345cdfhjknprt",
+            "https://go.example.com/p/2345cdfhjknprt?from=l0",
+        ),
+        (
+            "https://go.example.com/p/2345cdfhjknprt?a=b",
+            "https://go.example.com/p/2345cdfhjknprt?a=b&from=l1",
+        ),
+        (
+            "https://go.example.com/p/2345cdfhjknprt?from=x",
+            "https://go.example.com/p/2345cdfhjknprt?from=x",
+        ),
+        ("https://go.example.com/p/2345cdfhjknpr", "https://go.example.com/p/2345cdfhjknpr"),
+        ("https://go.example.com/q/2345cdfhjknprt", "https://go.example.com/q/2345cdfhjknprt"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let code = format!("l{number}--x");
+        let led = led.replace(&format!("l{number}"), &code);
+        world.make(&Link::to(LinkCode::parse(&code).unwrap(), target, world.platform.now())).await;
+        let answer = world.follow(&format!("/c/{code}")).await;
+        assert_eq!(answer.location(), Some(&*led));
+    }
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use nexus_core::directory::OutsideKind;
 use nexus_core::{Approver, Condition, Directory, Op, Product, QueueAddress, RecordKind, Sender};
 use nexus_engine::connections::{Connection, ConnectionId, ConnectionState};
@@ -72,6 +73,66 @@ async fn each_post_has_a_link_of_its_own_that_the_approver_saw() {
             directory.resolve(table, OutsideKind::Link, link.code.as_str(), now).await.unwrap();
         assert_eq!(known, Some((scope(), link.code.to_string())));
     }
+}
+
+/// The row of a post's link.
+async fn link_of(api: &Api, post: &Value) -> Link {
+    let rows = api.platform.rows().await;
+    let links = rows.iter().filter(|row| row.kind == RecordKind::Link);
+    let mut links = links.map(|row| serde_json::from_str::<Link>(&row.body).unwrap());
+    links.find(|link| post["link"]["code"] == link.code.as_str()).unwrap()
+}
+
+#[tokio::test]
+async fn n19_the_link_of_a_post_that_is_moved_is_the_links_of_what_comes_in_its_place() {
+    let (api, draft) = with_links("https://go.example.com/c").await;
+    let tomorrow = api.platform.now() + SignedDuration::from_hours(24);
+    let body = json!({ "digest": api.digest(&draft).await, "at": tomorrow });
+    let answer = api.post(&format!("{}/approve", at(&draft)), body).by(&ada()).send().await;
+    let first = &answer.json()["posts"][0];
+    assert_eq!(json!(link_of(&api, first).await.post), first["id"]);
+    let path = format!("/v1/posts/{}/reschedule", first["id"].as_str().unwrap());
+    let body = json!({ "digest": first["digest"], "at": "2027-03-05T09:00:00Z" });
+    let moved = api.post(&path, body).by(&ada()).send().await.json();
+    assert_eq!((&moved["text"], &moved["link"]), (&first["text"], &first["link"]));
+    assert_ne!(moved["id"], first["id"]);
+    assert_eq!(json!(link_of(&api, &moved).await.post), moved["id"]);
+}
+
+#[tokio::test]
+async fn n19_every_occurrence_has_a_link_and_so_a_text_of_its_own() {
+    let (api, draft) = with_links("https://go.example.com/c").await;
+    let when = json!({ "recurrence": {
+        "from": "2027-03-14", "at": "10:30", "rhythm": { "days": { "every": 1 } }, "ends": { "times": 3 },
+    } });
+    let plan = api.post(&format!("{}/times", at(&draft)), json!({ "when": when }));
+    let times: Vec<Value> = plan.by(&ada()).send().await.json()["times"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|time| time["at"].clone())
+        .collect();
+    let body = json!({ "digest": api.digest(&draft).await, "when": when, "times": times });
+    let approve = async || {
+        let call = api.post(&format!("{}/approve", at(&draft)), body.clone());
+        call.by(&ada()).send().await.json()
+    };
+    let answer = approve().await;
+    let posts = answer["posts"].as_array().unwrap();
+    assert_eq!(posts.len(), 6, "{answer}");
+    let texts: BTreeSet<&str> = posts.iter().map(|post| post["text"].as_str().unwrap()).collect();
+    assert_eq!(texts.len(), 6, "networks refuse the same text twice: {texts:?}");
+    for post in posts {
+        let (text, link) = (post["text"].as_str().unwrap(), link_of(&api, post).await);
+        assert!(text.ends_with(post["link"]["address"].as_str().unwrap()), "{text}");
+        assert_eq!(
+            (json!(link.post), link.targets[0].address.as_str()),
+            (post["id"].clone(), SHOP)
+        );
+    }
+    let rows = api.platform.rows().await;
+    assert_eq!(approve().await, answer, "twice is once");
+    assert_eq!(api.platform.rows().await, rows);
 }
 
 /// Accounts at a server, so many that a draft becomes twice as many posts.

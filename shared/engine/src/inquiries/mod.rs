@@ -22,7 +22,7 @@ pub use inbox::{MAX_ASSIGNEE_CHARS, MAX_NOTE_CHARS, MAX_NOTES, annotate, assign,
 pub use inquiry::{
     Inquiry, InquiryId, InquiryNote, InquiryNoteId, InquiryState, Origin, inquiries, inquiry_key,
 };
-pub use page::{Page, claim_page, ensure_page, page_code, release_page};
+pub use page::{Page, claim_page, ensure_page, led_by, page_code, release_page};
 pub use receiving::{Received, receive};
 pub use restriction::{
     Lifted, Restriction, RestrictionId, lift, restrict, restricted, restricted_among, restrictions,

@@ -6,12 +6,13 @@
 use nexus_core::directory::OutsideKind;
 use nexus_core::{Condition, Directory, Op, Product, Scope, Table, records};
 use nexus_kernel::{Failure, FailureKind, Timestamp};
+use url::Url;
 
 use super::inquiry::Origin;
 use crate::account::{Account, account_key};
 use crate::catalogue::{CatalogueProduct, ProductId, product_key};
 use crate::desk::{Desk, TRIES};
-use crate::links::code::spelled;
+use crate::links::code::{is_spelled, spelled};
 use crate::links::{self, LinkCode};
 
 /// How many characters: 61 bits, so that among ten million products two alike are as unlikely as one in sixty thousand.
@@ -22,6 +23,16 @@ const CODE_CHARS: usize = 14;
 pub fn page_code(scope: &Scope, product: ProductId) -> String {
     let (owner, product) = (scope.owner().to_string(), product.to_string());
     spelled(&["page", &owner, &product], CODE_CHARS)
+}
+
+/// Where a link leads: to a product's page with the link's code, by which the page knows from where somebody came;
+/// elsewhere as it is.
+pub fn led_by(mut target: Url, link: &LinkCode) -> Url {
+    let page = target.path().strip_prefix("/p/").is_some_and(|code| is_spelled(code, CODE_CHARS));
+    if page && target.query_pairs().all(|(name, _)| name != "from") {
+        target.query_pairs_mut().append_pair("from", link.as_str());
+    }
+    target
 }
 
 /// The operation that makes a product's page known, for the commit that makes the product.

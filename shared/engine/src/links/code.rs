@@ -24,6 +24,11 @@ pub(crate) fn spelled(parts: &[&str], chars: usize) -> String {
     digest.as_bytes().iter().take(chars).map(letter).collect()
 }
 
+/// Whether this is spelled with so many of the characters that codes are made of.
+pub(crate) fn is_spelled(text: &str, chars: usize) -> bool {
+    text.len() == chars && text.bytes().all(|byte| ALPHABET.contains(&byte))
+}
+
 /// A code, as it may stand in an address: letters, digits, `-` and `_`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -1,9 +1,10 @@
 //! What a person does with links: makes one, changes it, ends it. Doing it twice leaves what doing it once left.
 
-use nexus_core::{Role, records};
+use nexus_core::effect::EffectId;
+use nexus_core::{Op, Role, records};
 use nexus_kernel::{Failure, FieldProblem, Timestamp};
 
-use super::link::{MAX_WEIGHT, link_key};
+use super::link::{MAX_WEIGHT, link_key, made_for_post};
 use super::{
     Link, LinkCode, LinkDefaults, MAX_RULES, MAX_TARGETS, Rule, Target, Utm, load, parse_address,
 };
@@ -197,6 +198,45 @@ pub async fn revoke(
         stored.record.revoked = Some(desk.now());
         if desk.commit(vec![stored.update(desk.scope)]).await? {
             return Ok(stored.record);
+        }
+    }
+    Err(Desk::crowded())
+}
+
+/// The operation that makes a post's link that of the post which comes in its place; none where there is no such link.
+///
+/// # Errors
+/// The store does not answer.
+pub(crate) async fn handed_over(
+    desk: &Desk<'_>,
+    code: &str,
+    to: EffectId,
+) -> Result<Option<Op>, Failure> {
+    let Some(code) = LinkCode::parse(code) else { return Ok(None) };
+    let key = link_key(desk.scope, &code);
+    let Some(mut link) = records::load::<Link>(desk.table, &key, desk.now()).await? else {
+        return Ok(None);
+    };
+    link.record.post = Some(to);
+    Ok(Some(link.update(desk.scope)))
+}
+
+/// Makes a post's link, in a commit of its own. Making it twice is once.
+///
+/// # Errors
+/// The code is another's; the store does not answer.
+pub(crate) async fn ensure_for_post(
+    desk: &Desk<'_>,
+    code: &str,
+    target: &str,
+    post: EffectId,
+) -> Result<(), Failure> {
+    let Some(link) = made_for_post(code, target, post, desk.now()) else { return Ok(()) };
+    let key = link_key(desk.scope, &link.code);
+    for _ in 0..TRIES {
+        let stands = records::load::<Link>(desk.table, &key, desk.now()).await?;
+        if stands.is_some() || desk.commit(link.ops(desk.scope).into()).await? {
+            return Ok(());
         }
     }
     Err(Desk::crowded())

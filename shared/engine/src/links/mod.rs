@@ -16,6 +16,7 @@ mod utm;
 pub use address::{BadAddress, MAX_ADDRESS_CHARS, parse as parse_address};
 pub use code::LinkCode;
 pub use deeds::{Wish, change, create, revoke};
+pub(crate) use deeds::{ensure_for_post, handed_over};
 pub(crate) use link::made_for_post;
 pub use link::{
     Country, Link, LinkDefaults, MAX_RULES, MAX_TARGETS, Rule, Spoken, Target, Visit, link_list,

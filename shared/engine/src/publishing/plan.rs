@@ -250,6 +250,23 @@ pub fn propose(draft: &Draft, ground: &Ground) -> Proposal {
     Proposal { unconnected: unconnected.collect(), posts, digest }
 }
 
+impl PostPlan {
+    /// The same post at a further time, with a short link of its own that follows from this one's and the time: a click
+    /// tells which of them it came from, and networks refuse the same text a second time.
+    pub(crate) fn once_more(&self, at: Timestamp) -> Self {
+        let mut plan = Self { send_at: at, ..self.clone() };
+        let begun =
+            self.link.as_ref().and_then(|of| Some((of, of.address.strip_suffix(&of.code)?)));
+        if let Some((of, base)) = begun {
+            let code = LinkCode::derived(&[&of.code, &at.to_string()]).to_string();
+            let address = format!("{base}{code}");
+            plan.text = self.text.replace(&of.address, &address);
+            plan.link = Some(PlannedLink { code, address, target: of.target.clone() });
+        }
+        plan
+    }
+}
+
 /// The post with a short link of its own in place of the product's address.
 fn linked(plan: PostPlan, ground: &Ground) -> PostPlan {
     let (Some(base), Some(target)) = (&ground.link_base, &ground.product_url) else { return plan };

@@ -8,6 +8,7 @@ use nexus_core::{Op, Sender, records};
 use nexus_kernel::{Digest, Failure, Timestamp};
 
 use crate::desk::{Desk, TRIES};
+use crate::links;
 use crate::publishing::PostPlan;
 use crate::rescheduling;
 
@@ -49,7 +50,12 @@ pub async fn repeat(
                 posts.push(made.record);
                 continue;
             }
-            let plan = PostPlan { send_at: at, ..post.payload().clone() };
+            let plan = post.payload().once_more(at);
+            // Apart: eighty posts with their links are more than a commit takes. A link whose post never comes to be
+            // is known to nobody.
+            if let Some(link) = &plan.link {
+                links::ensure_for_post(desk, &link.code, &link.target, id).await?;
+            }
             let digest = plan.digest();
             let mut made = Effect::proposed(id, plan, approver.subject(), now);
             approval::approve(&mut made, approver, digest, now)?;
