@@ -80,7 +80,8 @@ async fn link_of(api: &Api, post: &Value) -> Link {
     let rows = api.platform.rows().await;
     let links = rows.iter().filter(|row| row.kind == RecordKind::Link);
     let mut links = links.map(|row| serde_json::from_str::<Link>(&row.body).unwrap());
-    links.find(|link| post["link"]["code"] == link.code.as_str()).unwrap()
+    let address = post["link"]["address"].as_str().unwrap();
+    links.find(|link| address.ends_with(&format!("/{}", link.code))).unwrap()
 }
 
 #[tokio::test]
