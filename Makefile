@@ -20,20 +20,19 @@ run: setup ## build, start the host, and push the demonstration photo through th
 test: ## set up and pass all tests
 	@infra/local/setup.sh test
 	cargo test --workspace --no-fail-fast
-	@BUILT_WITH=--workspace infra/aws/check/contract.sh
 	@BUILT_WITH=--workspace shared/vendors/check/prism.sh
 	@BUILT_WITH=--workspace shared/vendors/check/snac.sh
-	@infra/aws/lint/lint.sh quick
 
 chaos: ## posts through crashes: as many seeds as `SEEDS=n` says, or `SEED=n` alone
 	cargo test -p nexus-tests --test chaos -- --nocapture
 
 aws-local: ## deploy the template into an emulator of AWS on loopback, push the photo through, compare with the host
 	@infra/local/setup.sh test
+	@infra/aws/lint/lint.sh quick
 	@infra/aws/check/aws-local.sh
 
 aws-contract: ## the ports' contracts on the AWS adapters, on the same emulator
-	@infra/aws/check/contract.sh
+	@BUILT_WITH=--workspace infra/aws/check/contract.sh
 
 lint: ## format, clippy, docs, licences, and the template as a deployment would find it
 	cargo fmt --all -- --check

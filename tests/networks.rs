@@ -390,11 +390,13 @@ async fn n41_n62_an_owner_ends_it_at_the_network_and_everything_of_it_ends_here(
     assert_eq!(begun["state"], "refused", "{begun}");
     assert!(why(&begun).contains("again"), "{}", why(&begun));
     let told = world.notices().await;
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert_eq!(told[0]["about"], *tiktok.id);
-    let text = told[0]["text"].as_str().unwrap();
+    let of_code =
+        |code: &str| -> &Value { told.iter().find(|notice| notice["code"] == code).unwrap() };
+    let (revoked, unsent) = (of_code("revoked_outside"), of_code("post_not_sent"));
+    assert_eq!(told.len(), 2, "the account, and the post that was begun: {told:?}");
+    assert_eq!((&revoked["about"], &unsent["about"]), (&json!(tiktok.id), &begun["id"]));
+    let text = revoked["text"].as_str().unwrap();
     assert!(text.contains("does not let this application post"), "{text}");
-    assert_eq!(told[0]["code"], "revoked_outside");
 
     // Connected again, its history goes on.
     let path = format!("/v1/connections/{}/reconnect", tiktok.id);
