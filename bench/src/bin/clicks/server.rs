@@ -42,7 +42,8 @@ pub(crate) fn platform(store: &Store, folder: &Path) -> Outcome<MemoryPlatform> 
 /// the function that a visitor's request passes; clicks wait in their queue, since counting them is measured apart.
 pub(crate) async fn serve(folder: &Path, ack: &str) -> Outcome<()> {
     let settings = [("ACK", ack), ("TRUSTED_PROXIES", "127.0.0.0/8")];
-    let places = Places { geo: folder.join(DATABASE), ..Places::default() };
+    let fonts = nexus_bench::root().join("infra/layers/ffmpeg/fonts");
+    let places = Places { geo: folder.join(DATABASE), fonts, ..Places::default() };
     let options = Options {
         data: folder.to_path_buf(),
         template: fs::read_to_string(nexus_bench::root().join("template.yaml"))?,
