@@ -20,7 +20,11 @@ impl Spellings {
     /// Those of a client's address.
     pub fn of(client: ClientIp) -> Self {
         let (mut texts, mut all) = (Vec::new(), Vec::new());
-        for address in [client.reveal(), client.reveal().to_canonical()] {
+        let (told, canonical) = (client.reveal(), client.reveal().to_canonical());
+        // One of the two is enough where they are one.
+        for address in
+            [Some(told), Some(canonical).filter(|other| *other != told)].into_iter().flatten()
+        {
             texts.push(address.to_string());
             let bytes = match address {
                 IpAddr::V4(four) => {
@@ -52,12 +56,16 @@ impl Spellings {
 
     /// The text, which is ASCII, without any of them, in letters of either case.
     pub(super) fn taken_from(&self, mut text: String) -> String {
+        let mut lower = text.to_ascii_lowercase();
         for spelling in &self.0 {
-            let found = text.to_ascii_lowercase();
+            if !lower.contains(spelling.as_str()) {
+                continue;
+            }
             // From the end, so that what stands before it keeps its place.
-            for (at, _) in found.rmatch_indices(spelling.as_str()) {
+            for (at, _) in lower.rmatch_indices(spelling.as_str()) {
                 text.replace_range(at..at + spelling.len(), NOWHERE);
             }
+            lower = text.to_ascii_lowercase();
         }
         text
     }
