@@ -6,6 +6,7 @@ import json
 import time
 import urllib.error
 import urllib.request
+from datetime import datetime, timedelta, timezone
 
 PHOTO = "events/photos/coffee.png"
 ACCOUNT = {
@@ -24,8 +25,8 @@ PRODUCT = {
     "price": {"minor": 420, "currency": "USD"},
     "url": "https://example.com/flat-white",
 }
-# When the posts are to be sent: late enough that nobody sends them while this runs.
-SEND_AT = "2099-03-01T09:00:00Z"
+# When the posts are to be sent: late enough that nobody sends them while this runs, within the calendar's two years.
+SEND_AT = (datetime.now(timezone.utc) + timedelta(days=300)).strftime("%Y-%m-%dT09:00:00Z")
 # How long a step of the line may take, seconds.
 PATIENCE = 90
 

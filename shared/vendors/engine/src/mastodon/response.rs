@@ -89,13 +89,10 @@ pub(super) fn revoked(answer: &Answer, now: Timestamp) -> Result<Reading<()>, Ca
     read(())
 }
 
-/// What snac says to a token that it does not know.
-const SNAC_UNKNOWN: &[u8] = b"<h1>422 Unprocessable Content</h1>";
-
-/// Whether the server itself says no: Mastodon and its kin in words, snac in a page.
+/// Whether the server itself says no: Mastodon and its kin in words, snac by a 422 without any.
 fn is_said(answer: &Answer) -> bool {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let is_snac = answer.status.as_u16() == 422 && answer.body.trim_ascii() == SNAC_UNKNOWN;
+    let is_snac = answer.status.as_u16() == 422 && answer.body.is_empty();
     body.get("error").is_some_and(Value::is_string) || is_snac
 }
 
