@@ -12,14 +12,14 @@ use nexus_core::{
     BlobKey, Blobs as _, CallContext, Caller, Product, QueueAddress, Queues as _, RecordKind,
     Scope, Vault, records,
 };
-use nexus_engine::connections::{Ask, Connection, ConnectionId, ConnectionState, Login};
+use nexus_engine::connections::{Ask, ConnectionId, Login};
 use nexus_engine::publishing::{Choices, Network, PlannedMedia, PostPlan, Privacy, Publisher};
 use nexus_engine::{DraftId, EnginePlatform, Hop};
 use nexus_handler::{Batch, Entry, ErasedFunction};
 use nexus_kernel::{Ambient, Chance, Digest, Language, Secret};
 use nexus_outbound::{Parts, Transport};
 use nexus_testkit::networks::{tiktok as pretended_tiktok, x as pretended_x};
-use nexus_testkit::{MemoryPlatform, people};
+use nexus_testkit::{MemoryPlatform, build, people};
 use nexus_vendors_engine::{tiktok, x};
 use serde_json::{Value, json};
 use url::Url;
@@ -191,24 +191,8 @@ impl House {
 
     async fn connect(&self, scope: &Scope, place: Place, tokens: &str) {
         let now = self.platform.now();
-        let connection = Connection {
-            id: Self::connection(scope, place),
-            network: place.network(),
-            server: None,
-            label: "shop".to_owned(),
-            languages: Vec::new(),
-            state: ConnectionState::Connected,
-            created: now,
-            since: now,
-            outside: None,
-            access_until: None,
-            refresh_at: None,
-            refreshing: None,
-            quiet: None,
-        };
-        let name = connection.secret(scope).unwrap();
-        self.platform.vault.rotate(&name, None, &Secret::new(tokens.to_owned())).await.unwrap();
-        self.platform.put(scope, &connection).await;
+        let connection = build::connection(Self::connection(scope, place), place.network(), now);
+        self.platform.connect(scope, &connection, tokens).await;
     }
 
     /// Posts of both tenants to every place, due now or in a few minutes.

@@ -10,9 +10,10 @@ use nexus_core::table::{CommitError, CommitToken, Page, Query, Slice, StoreError
 use nexus_core::{Envelope, Item, Key, Op, RecordKind, Scope, Table};
 use nexus_engine::EnginePlatform;
 use nexus_engine::clicks::{Agent, BotReason, Click, ClickId, Place, Referrer, Spot, Visitor};
+use nexus_engine::days::day_of;
 use nexus_engine::hops::Clicks;
 use nexus_engine::platform::Access;
-use nexus_engine::tallies::{ClickWriter, Letter, Pages, day_of, live};
+use nexus_engine::tallies::{ClickWriter, Letter, Pages, live};
 use nexus_handler::{Entry, Invocation};
 use nexus_kernel::Timestamp;
 use nexus_testkit::{MemoryPlatform, people};

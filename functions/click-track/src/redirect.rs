@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::response::{IntoResponse, Response};
 use nexus_engine::clicks::visitor::Salt;
 use nexus_engine::clicks::{Agent, Click, ClickId, Place, Referrer, Spellings, bots};
-use nexus_engine::day_salts::day_of;
+use nexus_engine::days::day_of;
 use nexus_engine::inquiries;
 use nexus_engine::links::{Country, Found, LinkCode, Spoken, Visit, parse_address};
 use nexus_handler::{Invocation, Measure, Measures, outcome};

@@ -15,7 +15,6 @@ use nexus_engine::{Draft, EnginePlatform, Hop, Stage};
 use nexus_handler::{Batch, Entry, ErasedFunction};
 use nexus_kernel::{Failure, Language};
 use nexus_testkit::{MemoryPlatform, build, people};
-use serde_json::{Value, json};
 
 /// The function on a platform.
 struct House {
@@ -39,14 +38,7 @@ impl House {
     /// Delivers a draft's message; whether it went well.
     async fn deliver(&self, draft: &Draft) -> bool {
         let body = Envelope::seal(&scope(), "trace", &Step { draft: draft.id }).unwrap();
-        let record = json!({
-            "messageId": "0", "receiptHandle": "r", "body": body,
-            "attributes": {}, "messageAttributes": {}, "eventSource": "aws:sqs",
-        });
-        let event = json!({ "Records": [record] }).to_string();
-        let reply = self.function.call(event.as_bytes(), self.platform.invocation()).await.unwrap();
-        let reply: Value = serde_json::from_str(reply.get()).unwrap();
-        reply["batchItemFailures"].as_array().unwrap().is_empty()
+        self.platform.deliver(&*self.function, &[body]).await.is_empty()
     }
 
     /// A draft that waits for words, and its medium.

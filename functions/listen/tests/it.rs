@@ -10,16 +10,15 @@ use jiff::SignedDuration;
 use nexus_contract::{Fault, Faults, Flaky};
 use nexus_core::effect::EffectId;
 use nexus_core::egress::Cost;
-use nexus_core::vault::Vault as _;
 use nexus_core::{CallContext, RecordKind, Scope};
 use nexus_engine::account::Settings;
 use nexus_engine::comments::{Comment, Heard, Listener, Listening, Remark};
-use nexus_engine::connections::{Access, Connection, ConnectionId, ConnectionState, Quiet};
+use nexus_engine::connections::{Access, Connection, ConnectionId, Quiet};
 use nexus_engine::hops::ToJudge;
 use nexus_engine::publishing::Network;
 use nexus_engine::{DraftId, EnginePlatform, Hop};
 use nexus_handler::{Entry, ErasedFunction};
-use nexus_kernel::{Failure, FailureKind, Pii, Secret};
+use nexus_kernel::{Failure, FailureKind, Pii};
 use nexus_listen::Listen;
 use nexus_testkit::login::FakeLogin;
 use nexus_testkit::{MemoryPlatform, build, people};
@@ -279,24 +278,11 @@ async fn who_asks_to_wait_is_left_alone_and_says_why() {
 async fn connected(house: &House) -> Connection {
     let now = house.platform.now();
     let connection = Connection {
-        id: ConnectionId::derived(&["account"]),
-        network: Network::Mastodon,
         server: Some("https://social.example".into()),
-        label: "The shop".into(),
-        languages: Vec::new(),
-        state: ConnectionState::Connected,
-        created: now,
-        since: now,
-        outside: None,
-        access_until: None,
-        refresh_at: None,
-        refreshing: None,
-        quiet: None,
+        ..build::connection(ConnectionId::derived(&["account"]), Network::Mastodon, now)
     };
-    house.platform.put(&scope(), &connection).await;
-    let name = connection.secret(&scope()).unwrap();
-    let tokens = Secret::new(r#"{"access":"canary-access","refresh":null}"#.to_owned());
-    house.platform.vault.rotate(&name, None, &tokens).await.unwrap();
+    let tokens = r#"{"access":"canary-access","refresh":null}"#;
+    house.platform.connect(&scope(), &connection, tokens).await;
     connection
 }
 

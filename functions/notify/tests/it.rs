@@ -17,7 +17,6 @@ use nexus_notify::Notify;
 use nexus_relay::Relay;
 use nexus_testkit::mail::FakeMail;
 use nexus_testkit::{MemoryPlatform, build, people};
-use serde_json::{Value, json};
 
 fn secs(n: i64) -> SignedDuration {
     SignedDuration::from_secs(n)
@@ -80,14 +79,7 @@ impl House {
     /// Delivers the message about a notice; whether it went well.
     async fn deliver(&self, scope: &Scope, id: NoticeId) -> bool {
         let body = Envelope::seal(scope, "trace", &Told { notice: id }).unwrap();
-        let record = json!({
-            "messageId": "0", "receiptHandle": "r", "body": body,
-            "attributes": {}, "messageAttributes": {}, "eventSource": "aws:sqs",
-        });
-        let event = json!({ "Records": [record] }).to_string();
-        let reply = self.notify.call(event.as_bytes(), self.platform.invocation()).await.unwrap();
-        let reply: Value = serde_json::from_str(reply.get()).unwrap();
-        reply["batchItemFailures"].as_array().unwrap().is_empty()
+        self.platform.deliver(&*self.notify, &[body]).await.is_empty()
     }
 
     async fn mailing(&self, id: NoticeId) -> Mailing {

@@ -21,7 +21,6 @@ use nexus_publish::Publish;
 use nexus_testkit::{MemoryPlatform, build, people};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
-use serde_json::json;
 
 /// What happens next. Numbers choose among what there is.
 #[derive(Debug, Clone)]
@@ -235,12 +234,7 @@ impl House {
 
     async fn deliver(&self, as_whom: usize, id: EffectId, times: usize) {
         let body = Envelope::seal(&self.scope(as_whom), "trace", &Due { effect: id }).unwrap();
-        let record = json!({
-            "messageId": "0", "receiptHandle": "r", "body": body,
-            "attributes": {}, "messageAttributes": {}, "eventSource": "aws:sqs",
-        });
-        let event = json!({ "Records": vec![record; times] }).to_string();
-        self.function.call(event.as_bytes(), self.platform.invocation()).await.unwrap();
+        self.platform.deliver(&*self.function, &vec![body; times]).await;
     }
 
     fn finds_nothing(&self, looks: u32) {

@@ -12,13 +12,12 @@ use nexus_contract::{Fault, Faults, Flaky};
 use nexus_core::approval::{self, Redeemed};
 use nexus_core::effect::{Effect, EffectId, Found, LOOK_UPS, Outcome, Payload, State};
 use nexus_core::table::{CommitError, CommitToken, Page, Query, Slice, StoreError};
-use nexus_core::vault::Vault as _;
 use nexus_core::{
     Approver, Blobs, Condition, Envelope, Item, Key, Op, QueueAddress, Record, RecordKind, Scope,
     Sender, Table, records,
 };
 use nexus_engine::comments::{Listening, listening_key};
-use nexus_engine::connections::{Connection, ConnectionId, ConnectionState};
+use nexus_engine::connections::{Connection, ConnectionId};
 use nexus_engine::desk::Desk;
 use nexus_engine::editing::{self, Edit, WordsEdit};
 use nexus_engine::hops::Publish as Due;
@@ -26,7 +25,7 @@ use nexus_engine::notices::{Notice, NoticeCode};
 use nexus_engine::publishing::{Decision, GRACE, Ground, Network, PostPlan, propose};
 use nexus_engine::{Draft, EnginePlatform, approving, cancelling};
 use nexus_handler::{Batch, Entry, ErasedFunction};
-use nexus_kernel::{Digest, Language, Secret, Timestamp};
+use nexus_kernel::{Digest, Language, Timestamp};
 use nexus_publish::Publish;
 use nexus_testkit::{MemoryPlatform, build, people};
 use serde_json::{Value, json};
@@ -61,21 +60,7 @@ impl House {
 
     /// Delivers a batch; which of its messages failed.
     async fn deliver_bodies(&self, bodies: &[String]) -> Vec<usize> {
-        let records: Vec<Value> = bodies
-            .iter()
-            .enumerate()
-            .map(|(n, body)| {
-                json!({
-                    "messageId": n.to_string(), "receiptHandle": "r", "body": body,
-                    "attributes": {}, "messageAttributes": {}, "eventSource": "aws:sqs",
-                })
-            })
-            .collect();
-        let event = json!({ "Records": records }).to_string();
-        let reply = self.function.call(event.as_bytes(), self.platform.invocation()).await.unwrap();
-        let reply: Value = serde_json::from_str(reply.get()).unwrap();
-        let failed = reply["batchItemFailures"].as_array().unwrap().iter();
-        failed.map(|f| f["itemIdentifier"].as_str().unwrap().parse().unwrap()).collect()
+        self.platform.deliver(&*self.function, bodies).await
     }
 
     /// Delivers the message of one post of the first tenant; whether it went well.
@@ -758,24 +743,8 @@ async fn a_post_that_is_there_begins_to_be_listened_to_where_its_network_tells_c
 
 async fn connected(house: &House, network: Network) -> Connection {
     let now = house.platform.now();
-    let connection = Connection {
-        id: ConnectionId::derived(&["account"]),
-        network,
-        server: None,
-        label: "The shop".into(),
-        languages: Vec::new(),
-        state: ConnectionState::Connected,
-        created: now,
-        since: now,
-        outside: None,
-        access_until: None,
-        refresh_at: None,
-        refreshing: None,
-        quiet: None,
-    };
-    house.platform.put(&scope(), &connection).await;
-    let name = connection.secret(&scope()).unwrap();
-    let tokens = Secret::new(r#"{"access":"canary-access","refresh":null}"#.to_owned());
-    house.platform.vault.rotate(&name, None, &tokens).await.unwrap();
+    let connection = build::connection(ConnectionId::derived(&["account"]), network, now);
+    let tokens = r#"{"access":"canary-access","refresh":null}"#;
+    house.platform.connect(&scope(), &connection, tokens).await;
     connection
 }

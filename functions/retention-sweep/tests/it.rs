@@ -22,7 +22,8 @@ use nexus_core::{
 };
 use nexus_engine::account::Settings;
 use nexus_engine::clicks::{Agent, Click, ClickId, Place, Visitor};
-use nexus_engine::day_salts::{DaySalts, Use, day_of};
+use nexus_engine::day_salts::{DaySalts, Use};
+use nexus_engine::days::day_of;
 use nexus_engine::desk::Desk;
 use nexus_engine::media::{BegunUpload, MediaClass, MediaState};
 use nexus_engine::tallies::{self, AsStored, ClickWriter, Letter, Recount};

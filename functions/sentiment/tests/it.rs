@@ -23,7 +23,7 @@ use nexus_handler::{Entry, ErasedFunction, WholeBatch};
 use nexus_kernel::{Ambient, Failure, Language, Pii};
 use nexus_sentiment::{Judge, NEGATIVE_INQUIRY};
 use nexus_testkit::{MemoryPlatform, build, people};
-use serde_json::{Value, json};
+use serde_json::json;
 
 fn scope() -> Scope {
     people::scope(people::tenant(1))
@@ -49,21 +49,7 @@ impl House {
 
     /// Delivers bodies as one batch; which of its messages failed.
     async fn deliver_bodies(&self, bodies: &[String]) -> Vec<usize> {
-        let records: Vec<Value> = bodies
-            .iter()
-            .enumerate()
-            .map(|(n, body)| {
-                json!({
-                    "messageId": n.to_string(), "receiptHandle": "r", "body": body,
-                    "attributes": {}, "messageAttributes": {}, "eventSource": "aws:sqs",
-                })
-            })
-            .collect();
-        let event = json!({ "Records": records }).to_string();
-        let reply = self.function.call(event.as_bytes(), self.platform.invocation()).await.unwrap();
-        let reply: Value = serde_json::from_str(reply.get()).unwrap();
-        let failed = reply["batchItemFailures"].as_array().unwrap().iter();
-        failed.map(|f| f["itemIdentifier"].as_str().unwrap().parse().unwrap()).collect()
+        self.platform.deliver(&*self.function, bodies).await
     }
 
     async fn deliver(&self, messages: &[ToJudge]) -> Vec<usize> {

@@ -23,7 +23,6 @@ use nexus_handler::{Batch, Entry, ErasedFunction};
 use nexus_kernel::{Ambient, Failure, Language};
 use nexus_testkit::{MemoryPlatform, build, people};
 use nexus_translate::Translate;
-use serde_json::{Value, json};
 
 type Says = fn(&str) -> String;
 
@@ -179,14 +178,7 @@ impl House {
     /// Delivers a draft's message; whether it went well.
     async fn deliver(&self, draft: &Draft) -> bool {
         let body = Envelope::seal(&scope(), "trace", &Step { draft: draft.id }).unwrap();
-        let record = json!({
-            "messageId": "0", "receiptHandle": "r", "body": body,
-            "attributes": {}, "messageAttributes": {}, "eventSource": "aws:sqs",
-        });
-        let event = json!({ "Records": [record] }).to_string();
-        let reply = self.function.call(event.as_bytes(), self.platform.invocation()).await.unwrap();
-        let reply: Value = serde_json::from_str(reply.get()).unwrap();
-        reply["batchItemFailures"].as_array().unwrap().is_empty()
+        self.platform.deliver(&*self.function, &[body]).await.is_empty()
     }
 
     /// A draft that waits for Spanish, with a pair that the copywriter wrote or without.
@@ -399,12 +391,7 @@ async fn n48_what_was_paid_for_one_tenant_is_no_answer_for_another() {
     let other = people::scope(people::tenant(2));
     house.platform.put(&other, &draft).await;
     let body = Envelope::seal(&other, "trace", &Step { draft: draft.id }).unwrap();
-    let event = json!({ "Records": [{
-        "messageId": "0", "receiptHandle": "r", "body": body,
-        "attributes": {}, "messageAttributes": {}, "eventSource": "aws:sqs",
-    }] });
-    let event = event.to_string();
-    house.function.call(event.as_bytes(), house.platform.invocation()).await.unwrap();
+    house.platform.deliver(&*house.function, &[body]).await;
     assert_eq!(house.asked(), 2);
 }
 

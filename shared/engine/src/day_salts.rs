@@ -14,6 +14,8 @@ use nexus_core::vault::{Freshness, SecretName, Vault, VaultError};
 use nexus_kernel::{Ambient, Failure, Secret, Timestamp};
 use zeroize::Zeroizing;
 
+use crate::days::day_of;
+
 /// How many days a sweep forgets by name, whatever the vault tells of itself.
 const DAYS_BACK: i64 = 3;
 /// How long a salt is.
@@ -21,11 +23,6 @@ pub const SALT_BYTES: usize = 32;
 
 /// A day's salt.
 pub type DaySalt = Secret<[u8; SALT_BYTES]>;
-
-/// The UTC day of a moment.
-pub fn day_of(at: Timestamp) -> Date {
-    at.to_zoned(TimeZone::UTC).date()
-}
 
 /// What salts are for. No use knows another's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,6 +17,7 @@ pub mod comments;
 pub mod connections;
 pub mod copy;
 pub mod day_salts;
+pub mod days;
 pub mod desk;
 pub mod draft;
 pub mod duplicating;

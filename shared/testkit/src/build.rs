@@ -7,6 +7,7 @@ use nexus_core::{BlobKey, Blobs, Scope, records};
 use nexus_engine::account::Account;
 use nexus_engine::blob_names;
 use nexus_engine::catalogue::{CatalogueProduct, ProductFacts, ProductId};
+use nexus_engine::connections::{Connection, ConnectionId, ConnectionState};
 use nexus_engine::draft::Words;
 use nexus_engine::film::Film;
 use nexus_engine::footage::Shape;
@@ -41,6 +42,25 @@ pub fn account() -> Account {
         niche: "bakery".into(),
         brand_voice: "warm, a little playful".into(),
         display_name: "Ada".into(),
+    }
+}
+
+/// An account at a network, connected now and without its tokens ([`MemoryPlatform::connect`]).
+pub fn connection(id: ConnectionId, network: Network, now: Timestamp) -> Connection {
+    Connection {
+        id,
+        network,
+        server: None,
+        label: "The shop".into(),
+        languages: Vec::new(),
+        state: ConnectionState::Connected,
+        created: now,
+        since: now,
+        outside: None,
+        access_until: None,
+        refresh_at: None,
+        refreshing: None,
+        quiet: None,
     }
 }
 

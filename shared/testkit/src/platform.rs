@@ -16,7 +16,7 @@ use nexus_core::{
 };
 use nexus_engine::clicks::{Locator, Unlocated};
 use nexus_engine::comments::Listener;
-use nexus_engine::connections::Login;
+use nexus_engine::connections::{Connection, Login};
 use nexus_engine::copy::Copywriter;
 use nexus_engine::footage::FootageMaker;
 use nexus_engine::narration::Speech;
@@ -27,10 +27,11 @@ use nexus_engine::sentiment::Sentiment;
 use nexus_engine::tagging::Labeller;
 use nexus_engine::translation::Translator;
 use nexus_engine::{EnginePlatform, Hop};
-use nexus_handler::{Env, Invocation};
+use nexus_handler::{Env, ErasedFunction, Invocation};
 use nexus_kernel::ambient::ManualClock;
-use nexus_kernel::{Ambient, Clock, Failure, Timestamp};
+use nexus_kernel::{Ambient, Clock, Failure, Secret, Timestamp};
 use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 
 use crate::fakes::{FakeCopywriter, FakeLabeller, FakePublisher, FakeSpeech, FakeTranslator};
 use crate::footage::FakeFootageMaker;
@@ -212,6 +213,45 @@ impl MemoryPlatform {
     /// Lets so much time pass.
     pub fn advance(&self, by: SignedDuration) {
         self.clock.move_to(self.now().saturating_add(by).unwrap_or(Timestamp::MAX));
+    }
+
+    /// Puts a connected account with its tokens, as they stand in the vault: `{"access":"…","refresh":null}`.
+    ///
+    /// # Panics
+    /// The account has tokens already.
+    pub async fn connect(&self, scope: &Scope, connection: &Connection, tokens: &str) {
+        let name = connection.secret(scope).expect("a name");
+        self.vault
+            .rotate(&name, None, &Secret::new(tokens.to_owned()))
+            .await
+            .expect("no tokens yet");
+        self.put(scope, connection).await;
+    }
+
+    /// Delivers bodies to a function of messages in one batch, as SQS does; which of them it gave back.
+    ///
+    /// # Panics
+    /// The call failed, or its answer is no answer to a batch.
+    pub async fn deliver(&self, function: &dyn ErasedFunction, bodies: &[String]) -> Vec<usize> {
+        let record = |(n, body): (usize, &String)| {
+            json!({
+                "messageId": n.to_string(), "receiptHandle": "r", "body": body,
+                "attributes": {}, "messageAttributes": {}, "eventSource": "aws:sqs",
+            })
+        };
+        let records: Vec<Value> = bodies.iter().enumerate().map(record).collect();
+        let event = json!({ "Records": records }).to_string();
+        let reply = function.call(event.as_bytes(), self.invocation()).await.expect("an answer");
+        let reply: Value = serde_json::from_str(reply.get()).expect("JSON");
+        let failed = reply["batchItemFailures"].as_array().expect("an answer to a batch").iter();
+        failed
+            .map(|f| {
+                f["itemIdentifier"]
+                    .as_str()
+                    .and_then(|id| id.parse().ok())
+                    .expect("a message of ours")
+            })
+            .collect()
     }
 
     /// A call of a function that begins now and has 30 seconds.

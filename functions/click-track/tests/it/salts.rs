@@ -7,7 +7,8 @@ use nexus_contract::{Fault, Faults, Flaky};
 use nexus_core::vault::{Freshness, Vault};
 use nexus_engine::EnginePlatform;
 use nexus_engine::clicks::visitor::{Salt, Salts};
-use nexus_engine::day_salts::{Use, day_of};
+use nexus_engine::day_salts::Use;
+use nexus_engine::days::day_of;
 use nexus_kernel::{Ambient, ClientIp};
 use nexus_testkit::MemoryPlatform;
 

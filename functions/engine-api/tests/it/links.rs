@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use nexus_core::directory::OutsideKind;
 use nexus_core::{Approver, Condition, Directory, Op, Product, QueueAddress, RecordKind, Sender};
-use nexus_engine::connections::{Connection, ConnectionId, ConnectionState};
+use nexus_engine::connections::{Connection, ConnectionId};
 use nexus_engine::links::Link;
 use nexus_engine::publishing::{Decision, Ground, Network, propose};
 use nexus_engine::{Desk, Draft, EnginePlatform, Hop, approving};
@@ -141,19 +141,13 @@ async fn accounts(api: &Api, numbers: std::ops::Range<u32>) {
     for number in numbers {
         let now = api.platform.now();
         let connection = Connection {
-            id: ConnectionId::derived(&["connection", &number.to_string()]),
-            network: Network::Mastodon,
             server: Some("https://social.example".into()),
             label: format!("Shop {number}"),
-            languages: Vec::new(),
-            state: ConnectionState::Connected,
-            created: now,
-            since: now,
-            outside: None,
-            access_until: None,
-            refresh_at: None,
-            refreshing: None,
-            quiet: None,
+            ..build::connection(
+                ConnectionId::derived(&["connection", &number.to_string()]),
+                Network::Mastodon,
+                now,
+            )
         };
         api.platform.put(&scope(), &connection).await;
     }

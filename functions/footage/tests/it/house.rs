@@ -23,7 +23,7 @@ use nexus_kernel::{Ambient, Failure};
 use nexus_relay::Relay;
 use nexus_testkit::footage::FakeFootageMaker;
 use nexus_testkit::{MemoryPlatform, build, people};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 pub(crate) fn secs(n: i64) -> SignedDuration {
     SignedDuration::from_secs(n)
@@ -100,18 +100,7 @@ impl House {
 
     /// Delivers a batch; which of its messages failed.
     pub(crate) async fn deliver_bodies(&self, bodies: &[String]) -> Vec<usize> {
-        let record = |(n, body): (usize, &String)| {
-            json!({
-                "messageId": n.to_string(), "receiptHandle": "r", "body": body,
-                "attributes": {}, "messageAttributes": {}, "eventSource": "aws:sqs",
-            })
-        };
-        let records: Vec<Value> = bodies.iter().enumerate().map(record).collect();
-        let event = json!({ "Records": records }).to_string();
-        let reply = self.function.call(event.as_bytes(), self.platform.invocation()).await.unwrap();
-        let reply: Value = serde_json::from_str(reply.get()).unwrap();
-        let failed = reply["batchItemFailures"].as_array().unwrap().iter();
-        failed.map(|f| f["itemIdentifier"].as_str().unwrap().parse().unwrap()).collect()
+        self.platform.deliver(&*self.function, bodies).await
     }
 
     /// Delivers a message of one purchase of the first tenant; whether it went well.

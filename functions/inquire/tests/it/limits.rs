@@ -3,7 +3,8 @@
 use jiff::SignedDuration;
 use nexus_core::RecordKind;
 use nexus_engine::EnginePlatform;
-use nexus_engine::day_salts::{Use, day_of};
+use nexus_engine::day_salts::Use;
+use nexus_engine::days::day_of;
 use nexus_engine::inquiries::{FROM_ONE_SOURCE, ON_ONE_PAGE, Salts};
 use nexus_engine::platform::Access;
 use nexus_kernel::ClientIp;

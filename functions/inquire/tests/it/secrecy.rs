@@ -13,7 +13,8 @@ use nexus_core::table::{
 };
 use nexus_core::vault::Freshness;
 use nexus_engine::Hop;
-use nexus_engine::day_salts::{Use, day_of};
+use nexus_engine::day_salts::Use;
+use nexus_engine::days::day_of;
 use nexus_testkit::MemoryPlatform;
 
 use crate::house::{House, filled};

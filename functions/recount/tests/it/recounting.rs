@@ -7,7 +7,8 @@ use nexus_contract::{Fault, Faults, Flaky, StaleIndex};
 use nexus_core::{Op, RecordKind, Table};
 use nexus_engine::EnginePlatform;
 use nexus_engine::clicks::{Agent, BotReason, Click};
-use nexus_engine::tallies::{self, AsStored, day_of};
+use nexus_engine::days::day_of;
+use nexus_engine::tallies::{self, AsStored};
 use nexus_handler::Wire as _;
 use nexus_recount::{Done, RecountClicks};
 

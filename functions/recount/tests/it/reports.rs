@@ -9,7 +9,7 @@ use nexus_contract::memory::MemoryTable;
 use nexus_core::table::{CommitError, CommitToken, Page, Query, Slice, StoreError};
 use nexus_core::{Item, Key, Op, Table};
 use nexus_engine::clicks::{Click, Place};
-use nexus_engine::tallies::day_of;
+use nexus_engine::days::day_of;
 use nexus_engine::tallies::reports::{self, By, Filter, Period, Unit, Visitors};
 use nexus_kernel::Timestamp;
 use proptest::prelude::*;

@@ -17,7 +17,8 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::click::Visitor;
-use crate::day_salts::{DaySalt, DaySalts, Use, day_of};
+use crate::day_salts::{DaySalt, DaySalts, Use};
+use crate::days::day_of;
 
 /// The present day's salt, ready for use.
 #[derive(Clone)]

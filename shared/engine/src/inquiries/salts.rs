@@ -20,7 +20,8 @@ use sha2::Sha256;
 use super::asked::Question;
 use super::page::Page;
 use super::traces::SAME;
-use crate::day_salts::{DaySalt, DaySalts, Use, day_of};
+use crate::day_salts::{DaySalt, DaySalts, Use};
+use crate::days::day_of;
 
 /// The shortest time that somebody takes to fill in a form.
 pub const MIN_OPEN: SignedDuration = SignedDuration::from_secs(3);

@@ -19,11 +19,6 @@ pub(super) const QUARTER_MS: i64 = 15 * 60 * 1_000;
 /// Milliseconds of a day.
 pub(super) const DAY_MS: i64 = QUARTER_MS * QUARTERS as i64;
 
-/// The day of UTC on which a moment lies.
-pub fn day_of(at: Timestamp) -> Day {
-    at.to_zoned(TimeZone::UTC).date()
-}
-
 /// When a day begins; the end of time for a day that lies beyond it.
 pub(super) fn begin(day: Day) -> Timestamp {
     day.to_zoned(TimeZone::UTC).map_or(Timestamp::MAX, |zoned| zoned.timestamp())
@@ -98,6 +93,7 @@ pub(super) fn is_code(link: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::days::day_of;
 
     #[test]
     fn a_date_reads_back_and_nothing_else_is_one() {

@@ -26,7 +26,7 @@ mod writing;
 
 pub use agents::KeptAgent;
 pub use day::{ClickDay, Top};
-pub use keys::{Day, QUARTERS, SHARDS, TALLY_SHARDS, day_of};
+pub use keys::{Day, QUARTERS, SHARDS, TALLY_SHARDS};
 pub use recounting::{
     AsStored, ByRules, Judge, MOST_ASKED, Recount, Recounted, ask, ask_for_days, recount,
 };

@@ -18,11 +18,12 @@ use nexus_kernel::{Ambient, Failure, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::day::Counting;
-use super::keys::{self, Day, RECOUNT, begin, day_of};
+use super::keys::{self, Day, RECOUNT, begin};
 use super::rows::{Found, Pages};
 use super::side::{self, Counter};
 use super::writing::drawn_version;
 use crate::clicks::{BotReason, Click, bots};
+use crate::days::day_of;
 
 /// How long after midnight (UTC) days are counted anew.
 const HOUR: SignedDuration = SignedDuration::from_hours(2);

@@ -13,8 +13,9 @@ use nexus_kernel::{Failure, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::agents::{AgentId, Agents};
-use super::keys::{self, Day, SHARDS, begin, day_of, millis_of_day};
+use super::keys::{self, Day, SHARDS, begin, millis_of_day};
 use crate::clicks::{Agent, BotReason, Click, ClickId, Place, Referrer, Spot, Visitor};
+use crate::days::day_of;
 
 /// The body: letters for names, since there are as many of these rows as clicks.
 #[derive(Serialize, Deserialize)]

@@ -19,12 +19,13 @@ use nexus_core::{Item, Scope, Table, records};
 use nexus_kernel::{Ambient, Failure, Timestamp};
 
 use super::agents::{self, AgentId, KeptAgent, id_of};
-use super::keys::{DAY_MS, Day, TALLY_SHARDS, begin, day_of, is_code};
+use super::keys::{DAY_MS, Day, TALLY_SHARDS, begin, is_code};
 use super::live::Live;
 use super::recounting::{Recount, first_due, next_run};
 use super::row::{self, sort_key};
 use super::side::Counter;
 use crate::clicks::{Agent, Click};
+use crate::days::day_of;
 
 /// How many links' days are written at once.
 const GROUPS_AT_ONCE: usize = 16;

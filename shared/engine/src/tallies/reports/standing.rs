@@ -9,13 +9,14 @@ use nexus_core::{Scope, Table, records};
 use nexus_kernel::{Failure, Timestamp};
 
 use super::super::day::ClickDay;
-use super::super::keys::{self, DAY_MS, Day, QUARTER_MS, QUARTERS, RECOUNT, SHARDS, begin, day_of};
+use super::super::keys::{self, DAY_MS, Day, QUARTER_MS, QUARTERS, RECOUNT, SHARDS, begin};
 use super::super::recounting::Recount;
 use super::super::row::read_post;
 use super::super::rows::Pages;
 use super::super::side::{self, Counter, Side};
 use super::{Filter, Period, networks};
 use crate::clicks::Click;
+use crate::days::day_of;
 
 /// How many questions the store is asked at once.
 pub(super) const AT_ONCE: usize = 16;
