@@ -162,7 +162,7 @@ pub(crate) async fn heed(deps: &Deps, approved: &Approved<PostPlan>, outcome: &O
     if connection.record.quiet.as_ref().is_some_and(|quiet| quiet.until >= until) {
         return;
     }
-    let why = "its network asked to wait".to_owned();
+    let why = "another post of this account was asked to wait".to_owned();
     connection.record.quiet = Some(Quiet { until, why });
     if let Err(error) = deps.table.commit(vec![connection.update(scope)], None).await {
         // Then the next post of this account asks once more.

@@ -428,14 +428,16 @@ impl<P: Payload> Effect<P> {
         self.attempt
     }
 
-    /// Whether the chain of hashes is whole.
+    /// Whether the chain of hashes is whole and ends where this stands. Who cuts its tail off and sets the state back as
+    /// well is not found out.
     pub fn history_is_whole(&self) -> bool {
         let mut before = Digest::of(self.id.to_string().as_bytes());
-        self.history.iter().all(|m| {
+        let is_chained = self.history.iter().all(|m| {
             let expected = chained(before, m.at, m.to, &m.by, &m.reason);
             before = m.hash;
             expected == m.hash
-        })
+        });
+        is_chained && self.history.last().is_some_and(|last| last.to == self.state)
     }
 
     /// Calls it off before it is claimed.

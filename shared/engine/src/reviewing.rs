@@ -11,9 +11,11 @@ use nexus_core::directory::OutsideKind;
 use nexus_core::{Directory, Key, Op, Product, Record, RecordKind, Scope, Stored, Table, records};
 use nexus_kernel::{Failure, Pii, Secret, Timestamp};
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::desk::{Desk, TRIES};
 use crate::draft::{Draft, DraftId, draft_key};
+use crate::links::code::spelled;
 
 nexus_kernel::id!(
     /// A review link.
@@ -32,9 +34,8 @@ pub const MAX_NOTE_CHARS: usize = 2_000;
 /// The most characters of a name.
 pub const MAX_NAME_CHARS: usize = 80;
 
-/// The characters of a code: no look-alikes.
-const ALPHABET: &[u8; 32] = b"23456789abcdefghjkmnpqrstuvwxyzA";
-const CODE_CHARS: usize = 20;
+/// The characters of a code: 100 bits.
+const CODE_CHARS: usize = 23;
 
 /// What somebody thinks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -326,8 +327,7 @@ fn one_line(field: &str, text: &str) -> Result<String, Failure> {
 }
 
 fn code(desk: &Desk<'_>) -> Secret<String> {
-    let mut drawn = [0; CODE_CHARS];
-    desk.ambient.chance.fill(&mut drawn);
-    let letter = |byte: &u8| char::from(ALPHABET[usize::from(byte % 32)]);
-    Secret::new(drawn.iter().map(letter).collect())
+    let mut drawn = Zeroizing::new([0; 32]);
+    desk.ambient.chance.fill(drawn.as_mut());
+    Secret::new(spelled(&[&hex::encode(*drawn)], CODE_CHARS))
 }

@@ -169,7 +169,7 @@ pub(crate) async fn pass(
     }
     let mut problems = Vec::new();
     for (post, said) in asked(deps, asking, proposal, &decision.choices).await? {
-        problems.extend(of_choices(&post, said));
+        problems.extend(of_post(&post, said));
     }
     refused(problems)
 }
@@ -189,16 +189,21 @@ pub(super) async fn pass_again(
         None => Ok(()),
         Some(post) => {
             let said = of_one(deps, asking, &post).await?;
-            refused(of_choices(&post, said).collect())
+            refused(of_post(&post, said).collect())
         }
     }
 }
 
-fn of_choices(post: &PostPlan, said: Preflight) -> impl Iterator<Item = FieldProblem> + use<> {
+/// What is wrong with one of several posts: a choice of the approver's by its place in the request, the rest by the
+/// post's.
+fn of_post(post: &PostPlan, said: Preflight) -> impl Iterator<Item = FieldProblem> + use<> {
     let place = post.place();
-    said.problems.into_iter().map(move |p| FieldProblem {
-        field: format!("choices.{place}.{}", p.field),
-        problem: p.problem,
+    said.problems.into_iter().map(move |FieldProblem { field, problem }| {
+        let field = match field.strip_prefix("choices.") {
+            Some(choice) => format!("choices.{place}.{choice}"),
+            None => format!("posts.{place}.{field}"),
+        };
+        FieldProblem { field, problem }
     })
 }
 

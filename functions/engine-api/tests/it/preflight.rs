@@ -28,7 +28,7 @@ async fn a_person_reads_limits_prices_and_what_there_is_to_choose_before_approvi
         notes: vec!["A link costs more.".into()],
         cost: Cost::micros(200_000),
         offers: Some(offers),
-        ..refusing("privacy")
+        ..refusing("choices.privacy")
     });
     let path = format!("{}/preflight", at(&draft));
     let answer = api.get(&path).by(&ada()).send().await;
@@ -37,7 +37,7 @@ async fn a_person_reads_limits_prices_and_what_there_is_to_choose_before_approvi
     assert_eq!(said["digest"], json!(api.digest(&draft).await));
     let first = &said["posts"][0];
     assert_eq!((&first["network"], &first["place"]), (&json!("feed"), &json!("feed")));
-    assert_eq!(first["problems"][0]["field"], "privacy");
+    assert_eq!(first["problems"][0]["field"], "choices.privacy");
     assert_eq!(
         (&first["cost_micros"], &first["notes"][0]),
         (&json!(200_000), &json!("A link costs more."))
@@ -52,7 +52,7 @@ async fn n15_what_a_network_would_not_take_is_not_approved_and_the_field_is_name
     let (_, draft) = api.finished(&scope()).await;
     let digest = api.digest(&draft).await;
     let before = api.platform.rows().await;
-    api.platform.publisher.say(refusing("privacy"));
+    api.platform.publisher.say(refusing("choices.privacy"));
     let path = format!("{}/approve", at(&draft));
     let answer = api.post(&path, json!({ "digest": digest })).by(&ada()).send().await;
     answer.refused(422, &["choices.feed.privacy"]);
@@ -88,14 +88,14 @@ async fn n15_what_a_network_would_not_take_is_neither_moved_nor_sent_anew() {
     let later = |n: usize| json!({ "digest": posts[n]["digest"], "at": "2027-03-05T09:00:00Z" });
     for (n, deed) in [(0, "reschedule"), (1, "retry")] {
         let before = api.platform.rows().await;
-        api.platform.publisher.say(refusing("privacy"));
+        api.platform.publisher.say(refusing("choices.privacy"));
         let answer = api.post(&path(n, deed), later(n)).by(&ada()).send().await;
         answer.refused(422, &["choices.feed.privacy"]);
         assert_eq!(api.platform.rows().await, before, "{deed}");
         let answer = api.post(&path(n, deed), later(n)).by(&ada()).send().await;
         assert_eq!(answer.status, 200, "{deed}: {answer:?}");
         // The same again asks nobody.
-        api.platform.publisher.say(refusing("privacy"));
+        api.platform.publisher.say(refusing("choices.privacy"));
         let again = api.post(&path(n, deed), later(n)).by(&ada()).send().await;
         assert_eq!(again.json(), answer.json(), "{deed}");
         api.platform.publisher.forget();

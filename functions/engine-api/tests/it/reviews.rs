@@ -16,7 +16,7 @@ async fn a_link_is_made_told_once_read_by_its_notes_and_ended() {
     assert_eq!(made.status, 201, "{made:?}");
     let link = made.json();
     let code = link["path"].as_str().unwrap().strip_prefix("/r/").unwrap().to_owned();
-    assert_eq!(code.len(), 20);
+    assert_eq!(code.len(), 23);
     let stored = api.platform.rows().await;
     assert!(!format!("{stored:?}").contains(&code), "only its digest is kept");
 

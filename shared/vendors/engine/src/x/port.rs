@@ -286,7 +286,7 @@ impl Publisher for X {
         let is_described = alt.is_some_and(|alt| !alt.trim().is_empty());
         Ok(Preflight {
             problems: limits::problems(plan),
-            notes: vec![prices::note(&plan.text)],
+            notes: vec![prices::note(&plan.text, is_described)],
             cost: prices::post(&plan.text, is_described),
             offers: None,
         })

@@ -45,20 +45,23 @@ pub fn reads(posts: usize) -> Cost {
 }
 
 /// What the approver is told about the price.
-pub fn note(text: &str) -> String {
+pub fn note(text: &str, is_described: bool) -> String {
+    let (asked, plain) = (post(text, is_described), post("", is_described));
+    let linked = Cost::micros(plain.as_micros() - POST.as_micros() + POST_WITH_LINK.as_micros());
+    let words = if is_described { ", the words for what it shows with it" } else { "" };
     let found = links_in(text);
     if found.is_empty() {
         return format!(
-            "X charges {} dollars for this post; with a link in its text it would be {}.",
-            POST.in_dollars(),
-            POST_WITH_LINK.in_dollars()
+            "X charges {} dollars for this post{words}; with a link in its text it would be {}.",
+            asked.in_dollars(),
+            linked.in_dollars()
         );
     }
-    let times = POST_WITH_LINK.as_micros() / POST.as_micros();
+    let times = asked.as_micros() / plain.as_micros();
     format!(
-        "X charges {} dollars for this post, because it takes {} for a link. Without a link it is {}: {times} times cheaper.",
-        POST_WITH_LINK.in_dollars(),
+        "X charges {} dollars for this post{words}, because it takes {} for a link. Without a link it is {}: {times} times cheaper.",
+        asked.in_dollars(),
         found.join(", "),
-        POST.in_dollars()
+        plain.in_dollars()
     )
 }

@@ -773,7 +773,11 @@ async fn a_post_s_price_is_said_and_thirteen_times_as_much_with_a_link() {
     };
     let plain = asked("Bread", false).await;
     assert_eq!((plain.cost, plain.problems.len()), (Cost::micros(15_000), 0));
-    assert_eq!(asked("Bread", true).await.cost, Cost::micros(20_000), "with its words");
+    let described = asked("Bread", true).await;
+    assert_eq!(described.cost, Cost::micros(20_000), "with its words");
+    let note = &described.notes[0];
+    assert!(note.contains("0.02 ") || note.contains("0.020"), "{note}");
+    assert!(note.contains("0.205"), "{note}");
     let linked = asked("Bread at shop.com/a", false).await;
     assert_eq!(linked.cost, Cost::micros(200_000));
     let note = &linked.notes[0];
