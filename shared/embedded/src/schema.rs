@@ -77,6 +77,22 @@ const MIGRATIONS: &[&str] = &["
         PRIMARY KEY (upload, number)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX part_content ON part (home, digest);
+", "
+    -- Rows stand in the order of their keys, and no key stands twice: most rows are small, and half of each was its key.
+    CREATE TABLE item_by_key (
+        pk TEXT NOT NULL, sk TEXT NOT NULL,
+        kind TEXT NOT NULL, version INTEGER NOT NULL, expires TEXT,
+        due_pk TEXT, due_sk TEXT, list_pk TEXT, list_sk TEXT,
+        counter INTEGER NOT NULL, body TEXT NOT NULL,
+        PRIMARY KEY (pk, sk)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO item_by_key
+        SELECT pk, sk, kind, version, expires, due_pk, due_sk, list_pk, list_sk, counter, body
+        FROM item ORDER BY pk, sk;
+    DROP TABLE item;
+    ALTER TABLE item_by_key RENAME TO item;
+    CREATE INDEX item_due ON item (due_pk, due_sk, pk, sk) WHERE due_pk IS NOT NULL;
+    CREATE INDEX item_list ON item (list_pk, list_sk, pk, sk) WHERE list_pk IS NOT NULL;
 "];
 
 /// How long a statement waits for a lock that somebody else holds who does not take turns (a backup, a shell).
@@ -145,7 +161,33 @@ mod tests {
         db.pragma_update(None, "user_version", MIGRATIONS.len() as u32 + 1).unwrap();
         drop(db);
         let error = open_to_write(&path).unwrap_err();
-        assert!(matches!(error, SchemaError::TooNew { seen: 3 }), "{error}");
+        assert!(matches!(error, SchemaError::TooNew { seen: 4 }), "{error}");
+    }
+
+    #[test]
+    fn what_an_older_program_wrote_is_there_in_the_newest_schema() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("engine.db");
+        let old = Connection::open(&path).unwrap();
+        MIGRATIONS[..2].iter().for_each(|migration| old.execute_batch(migration).unwrap());
+        old.pragma_update(None, "user_version", 2).unwrap();
+        let order = "INSERT INTO item (pk, sk, kind, version, due_pk, due_sk, counter, body)
+                     VALUES (?1, ?2, 'draft', 7, 'due', ?2, -1, ?3)";
+        let long = "x".repeat(300_000);
+        for (pk, sk, body) in [("b", "2", "{}"), ("a", "1", long.as_str())] {
+            old.execute(order, [pk, sk, body]).unwrap();
+        }
+        drop(old);
+        let db = open_to_write(&path).unwrap();
+        let mut rows = db
+            .prepare("SELECT pk, version, counter, length(body) FROM item WHERE due_pk = 'due' ORDER BY due_sk")
+            .unwrap();
+        let rows: Vec<(String, i64, i64, i64)> = rows
+            .query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        assert_eq!(rows, [("a".to_owned(), 7, -1, 300_000), ("b".to_owned(), 7, -1, 2)]);
     }
 
     #[test]
