@@ -10,8 +10,10 @@
 //! **Never here:** counting, a cookie, an address beyond a request.
 
 mod lookup;
+mod readings;
 mod recorder;
 mod redirect;
+mod standing;
 
 use std::sync::Arc;
 
@@ -26,12 +28,9 @@ use nexus_handler::{Env, HttpFunction, SettingsError, Wire};
 use nexus_kernel::Ambient;
 
 use crate::lookup::Lookup;
+use crate::readings::Readings;
 use crate::recorder::Recorder;
 pub use crate::recorder::{Ack, GROUP, Losses, QUEUED, WINDOW};
-
-/// How many presentations of programs are remembered as they were read. Reading one takes far longer than all the
-/// rest of an answer, and most clicks come by a few hundred.
-const AGENTS: u64 = 20_000;
 
 /// What following a link needs.
 pub struct Deps {
@@ -39,7 +38,7 @@ pub struct Deps {
     lookup: Lookup,
     locator: Arc<dyn Locator>,
     salts: Salts,
-    agents: moka::sync::Cache<String, Arc<Agent>>,
+    readings: Readings,
     recorder: Recorder,
 }
 
@@ -74,7 +73,7 @@ impl<P: EnginePlatform + ?Sized> Wire<P> for ClickTrack {
             lookup: Lookup::new(table, ambient.clone()),
             locator: platform.locator(),
             salts: Salts::new(platform.vault(Access::Write), ambient.clone()),
-            agents: moka::sync::Cache::new(AGENTS),
+            readings: Readings::new(),
             recorder: Recorder::new(
                 platform.sender(Hop::Attribute, attribute),
                 ack,

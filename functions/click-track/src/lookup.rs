@@ -5,9 +5,11 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use moka::sync::Cache;
 use nexus_core::{Product, Table};
-use nexus_engine::links::{self, Found, LinkCode};
+use nexus_engine::links::{self, LinkCode};
 use nexus_kernel::{Ambient, Failure, Timestamp};
 use tokio::sync::OnceCell;
+
+use crate::standing::Standing;
 
 /// How long after a link was changed or revoked it may still lead where it led.
 pub(crate) const REMEMBERED: SignedDuration = SignedDuration::from_secs(30);
@@ -21,7 +23,7 @@ const ENTRY_BYTES: usize = 500;
 /// What was found, and until when that may be believed.
 #[derive(Clone)]
 struct Known {
-    found: Option<Arc<Found>>,
+    standing: Option<Arc<Standing>>,
     until: Timestamp,
 }
 
@@ -41,8 +43,8 @@ impl Lookup {
 
     fn bounded(table: Arc<dyn Table>, ambient: Ambient, bytes: u64) -> Self {
         let weight = |_: &LinkCode, asked: &Asked| {
-            let found = asked.get().and_then(|known| known.found.as_ref());
-            let bytes = ENTRY_BYTES + found.map_or(0, |found| found.size());
+            let standing = asked.get().and_then(|known| known.standing.as_ref());
+            let bytes = ENTRY_BYTES + standing.map_or(0, |standing| standing.size());
             u32::try_from(bytes).unwrap_or(u32::MAX)
         };
         let asked = Cache::builder().max_capacity(bytes).weigher(weight).build();
@@ -50,20 +52,27 @@ impl Lookup {
     }
 
     /// What stands behind a code.
-    pub(crate) async fn find(&self, code: &LinkCode) -> Result<Option<Arc<Found>>, Failure> {
+    pub(crate) async fn find(&self, code: &LinkCode) -> Result<Option<Arc<Standing>>, Failure> {
         let now = self.ambient.now();
         let outdated = |asked: &Asked| asked.get().is_some_and(|known| known.until <= now);
-        let entry = self.asked.entry_by_ref(code);
-        let asked = entry.or_insert_with_if(Asked::default, outdated).into_value();
+        // Of those who come first together one makes the entry; all others only read it.
+        let asked = match self.asked.get(code).filter(|asked| !outdated(asked)) {
+            Some(asked) => asked,
+            None => {
+                let entry = self.asked.entry_by_ref(code);
+                entry.or_insert_with_if(Asked::default, outdated).into_value()
+            }
+        };
         let known = asked.get_or_try_init(|| self.ask(code, now)).await?;
-        Ok(known.found.clone())
+        Ok(known.standing.clone())
     }
 
     async fn ask(&self, code: &LinkCode, now: Timestamp) -> Result<Known, Failure> {
-        let found = links::find(&*self.table, Product::Engine, code, now).await?.map(Arc::new);
-        let age = if found.is_some() { REMEMBERED } else { MISSED };
+        let found = links::find(&*self.table, Product::Engine, code, now).await?;
+        let standing = found.map(|found| Arc::new(Standing::of(found)));
+        let age = if standing.is_some() { REMEMBERED } else { MISSED };
         let until = now.saturating_add(age).unwrap_or(now);
-        let known = Known { found, until };
+        let known = Known { standing, until };
         // Remembered anew, since an entry is weighed as it comes.
         self.asked.insert(code.clone(), Arc::new(OnceCell::new_with(Some(known.clone()))));
         Ok(known)

@@ -20,7 +20,7 @@ use nexus_core::{Endings, Envelope, Owner, Scope, Sender};
 use nexus_engine::clicks::Click;
 use nexus_engine::hops::Clicks;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// How long clicks are gathered that no answer waits for.
@@ -104,13 +104,16 @@ pub(crate) struct Recorder {
     ack: Ack,
     losses: Losses,
     endings: Endings,
+    /// Told when as many wait as go together.
+    full: Arc<Notify>,
     /// Begun with the first click, in whose runtime its task lives.
     gathering: OnceLock<mpsc::Sender<Waiting>>,
 }
 
 impl Recorder {
     pub(crate) fn new(sender: Sender, ack: Ack, endings: Endings) -> Self {
-        Self { sender, ack, losses: Losses::default(), endings, gathering: OnceLock::new() }
+        let (losses, full) = (Losses::default(), Arc::default());
+        Self { sender, ack, losses, endings, full, gathering: OnceLock::new() }
     }
 
     pub(crate) fn losses(&self) -> Losses {
@@ -122,8 +125,9 @@ impl Recorder {
         let gathering = self.gathering.get_or_init(|| {
             let (into, from) = mpsc::channel(QUEUED);
             let (end, ended) = oneshot::channel::<()>();
-            let gathering = gather(from, ended, self.sender.clone(), self.ack, self.losses.clone());
-            let gathering = tokio::spawn(gathering);
+            let (sender, losses) = (self.sender.clone(), self.losses.clone());
+            let full = Arc::clone(&self.full);
+            let gathering = tokio::spawn(gather(from, ended, sender, self.ack, losses, full));
             self.endings.add(async move {
                 drop(end);
                 gathering.await.ok();
@@ -142,6 +146,10 @@ impl Recorder {
             self.losses.add(1, if full { "too many wait" } else { "the process ends" });
             return;
         }
+        // With the one that the task holds.
+        if gathering.max_capacity() - gathering.capacity() >= GROUP - 1 {
+            self.full.notify_one();
+        }
         // Whether it was sent or lost was counted where it happened; one that takes too long may yet be sent.
         if let Some(durable) = durable
             && timeout(ACK_WAIT, durable).await.is_err()
@@ -158,7 +166,12 @@ async fn gather(
     sender: Sender,
     ack: Ack,
     losses: Losses,
+    full: Arc<Notify>,
 ) {
+    let first = match ack {
+        Ack::Commit => GROUP,
+        Ack::Window => 1,
+    };
     let mut group = Vec::with_capacity(GROUP);
     loop {
         tokio::select! {
@@ -166,18 +179,16 @@ async fn gather(
                 from.close();
                 continue;
             }
-            more = from.recv_many(&mut group, GROUP) => if more == 0 {
+            more = from.recv_many(&mut group, first) => if more == 0 {
                 return;
             }
         }
         if ack == Ack::Window {
             let end = Instant::now() + WINDOW;
-            while group.len() < GROUP {
-                let room = GROUP - group.len();
-                match timeout_at(end, from.recv_many(&mut group, room)).await {
-                    Ok(more) if more > 0 => {}
-                    _ => break,
-                }
+            // Those who come meanwhile wake nobody, but the one who fills the group.
+            while from.len() < GROUP - 1 && timeout_at(end, full.notified()).await.is_ok() {}
+            if !from.is_empty() {
+                from.recv_many(&mut group, GROUP - 1).await;
             }
         }
         let group = std::mem::take(&mut group);

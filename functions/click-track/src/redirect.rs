@@ -9,15 +9,15 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use nexus_engine::clicks::visitor::Salt;
-use nexus_engine::clicks::{Agent, Click, ClickId, Place, Referrer, Spellings, bots};
+use nexus_engine::clicks::{Click, ClickId, Place, Spellings, bots};
 use nexus_engine::days::day_of;
-use nexus_engine::inquiries;
-use nexus_engine::links::{Country, Found, LinkCode, Spoken, Visit, parse_address};
+use nexus_engine::links::{Country, LinkCode, Spoken, Visit};
 use nexus_handler::{Invocation, Measure, Measures, outcome};
 use nexus_kernel::{ClientIp, Failure, Timestamp};
 
 use crate::Deps;
 use crate::recorder::Recorded;
+use crate::standing::Standing;
 
 /// How long an answer waits for the day's salt, once a day: then this process takes one of its own.
 const SALT_WAIT: Duration = Duration::from_millis(1_500);
@@ -63,17 +63,17 @@ impl Asked {
 /// Follows a link.
 pub(crate) async fn follow(State(deps): State<Arc<Deps>>, asked: Asked) -> Response {
     let Some(code) = &asked.code else { return nothing(StatusCode::NOT_FOUND) };
-    let found = match deps.lookup.find(code).await {
-        Ok(Some(found)) => found,
+    let standing = match deps.lookup.find(code).await {
+        Ok(Some(standing)) => standing,
         Ok(None) => return nothing(StatusCode::NOT_FOUND),
         Err(failure) => return failed(&failure),
     };
-    let now = deps.ambient.now();
+    let (now, found) = (deps.ambient.now(), &standing.found);
     if !found.link.is_open(now) {
-        return fallback(&found);
+        return fallback(&standing);
     }
     let own = asked.address.map(Spellings::of).unwrap_or_default();
-    let agent = agent(&deps, &asked, &own);
+    let program = deps.readings.program(asked.header(header::USER_AGENT), &own);
     let place = place(&deps, &asked);
     let visitor = salt(&deps, now).await.visitor(
         &found.scope,
@@ -85,9 +85,10 @@ pub(crate) async fn follow(State(deps): State<Arc<Deps>>, asked: Asked) -> Respo
         Place::Unlocated => None,
     };
     let language = Spoken::preferred(asked.header(header::ACCEPT_LANGUAGE));
-    let visit = Visit { country, agent: &agent, language: language.as_ref(), visitor };
-    let Some(answer) = found.link.address_for(&visit).and_then(|to| to_target(&found, to)) else {
-        return fallback(&found);
+    let visit = Visit { country, agent: &program.agent, language: language.as_ref(), visitor };
+    let chosen = found.link.address_for(&visit);
+    let Some(location) = chosen.and_then(|address| standing.location(address)) else {
+        return fallback(&standing);
     };
     let (head, no_accept) = (asked.head, asked.no_accept());
     let click = Click {
@@ -96,9 +97,9 @@ pub(crate) async fn follow(State(deps): State<Arc<Deps>>, asked: Asked) -> Respo
         link: found.link.code.to_string(),
         post: found.link.post,
         place,
-        bot: bots::reason_of(&agent, head, no_accept),
-        agent: Agent::clone(&agent),
-        referrer: Referrer::of(asked.header(header::REFERER), &own),
+        bot: program.bot.or_else(|| bots::by_request(head, no_accept)),
+        agent: program.agent.clone(),
+        referrer: deps.readings.page(asked.header(header::REFERER), &own).as_deref().cloned(),
         visitor,
         head,
         no_accept,
@@ -111,14 +112,7 @@ pub(crate) async fn follow(State(deps): State<Arc<Deps>>, asked: Asked) -> Respo
             lost => measures.note(Measure::LostClicks, lost),
         }
     }
-    answer
-}
-
-/// The program, read once for all who present themselves so.
-fn agent(deps: &Deps, asked: &Asked, own: &Spellings) -> Arc<Agent> {
-    // By what is kept of it, so that no shape of an address stays in memory.
-    let text = Agent::kept_text(asked.header(header::USER_AGENT), own);
-    deps.agents.get_with_by_ref(&text, || Arc::new(Agent::read(text.clone())))
+    to(location)
 }
 
 /// Where the address is. Whatever goes wrong with the database, the click is kept.
@@ -146,26 +140,13 @@ async fn salt(deps: &Deps, now: Timestamp) -> Salt {
     deps.salts.of_this_process(now)
 }
 
-/// To a registered address, with the parameters that its owner set.
-fn to_target(found: &Found, address: &str) -> Option<Response> {
-    let target = parse_address(address).ok()?;
-    let target = match found.link.utm.as_ref().or(found.defaults.utm.as_ref()) {
-        Some(utm) => utm.merged(target),
-        None => target,
-    };
-    to(inquiries::led_by(target, &found.link.code).as_str())
-}
-
-fn to(address: &str) -> Option<Response> {
-    let location = HeaderValue::from_str(address).ok()?;
-    Some(answer(StatusCode::FOUND, Some(location), ""))
+fn to(location: &HeaderValue) -> Response {
+    answer(StatusCode::FOUND, Some(location.clone()), "")
 }
 
 /// Where a link leads that leads nowhere any more.
-fn fallback(found: &Found) -> Response {
-    let address = found.fallback().and_then(|address| parse_address(address).ok());
-    let led = address.and_then(|address| to(address.as_str()));
-    led.unwrap_or_else(|| nothing(StatusCode::NOT_FOUND))
+fn fallback(standing: &Standing) -> Response {
+    standing.fallback().map_or_else(|| nothing(StatusCode::NOT_FOUND), to)
 }
 
 /// There is nothing here; told alike for a code that never was and one that has ended.

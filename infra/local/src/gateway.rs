@@ -58,20 +58,24 @@ pub fn router(
 ) -> Result<Router, String> {
     let (issuer, proxies) = (Arc::clone(issuer), Arc::clone(proxies));
     let door = Door { api: api.clone(), issuer, ambient: ambient.clone(), proxies };
+    let missing = || async { message(StatusCode::NOT_FOUND, "Not Found") };
     let mut router = Router::new();
     for route in routes {
         let path = route.path.replace("+}", "}").replace("{proxy}", "{*proxy}");
         let filter = MethodFilter::try_from(route.method.clone()).map_err(|e| e.to_string())?;
+        let is_live = path == live_stream::PATH && route.method == Method::GET;
         let (door, route) = (door.clone(), Arc::new(route));
         let handler = move |request: Request| {
             let (door, route) = (door.clone(), Arc::clone(&route));
             async move { door.pass(&route, request).await }
         };
-        router = router.route(&path, on(filter, handler));
+        let passed = on(filter, handler);
+        router = match is_live {
+            true => router.route(&path, live_stream::before(passed.fallback(missing))),
+            false => router.route(&path, passed),
+        };
     }
-    let missing = || async { message(StatusCode::NOT_FOUND, "Not Found") };
     let router = router.fallback(missing).method_not_allowed_fallback(missing);
-    let router = live_stream::before(router);
     Ok(match &api.cors {
         Some(cors) => router.layer(cors_layer(cors)),
         None => router,

@@ -1,7 +1,7 @@
 //! Live clicks as server-sent events, which API Gateway's HTTP APIs cannot stream: who asks the cursor poll's address
 //! for `text/event-stream` gets each click as it is told there, until they go, or their token ends.
 //!
-//! The events are the poll's own answers, asked of the same API with the same token. An event's id is a cursor:
+//! The events are the poll's own answers, asked of it with the same token. An event's id is a cursor:
 //! a browser that comes back sends it as `Last-Event-ID` and goes on behind it.
 //!
 //! **Never here:** reading clicks: that is the API's.
@@ -10,14 +10,13 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use axum::routing::any;
+use axum::routing::{MethodRouter, any};
 use futures::stream::{self, Stream};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -27,15 +26,14 @@ use tower::ServiceExt;
 use crate::running::MAX_PAYLOAD;
 
 /// The cursor poll's address.
-const PATH: &str = "/v1/clicks/live";
+pub(crate) const PATH: &str = "/v1/clicks/live";
 /// How long after an answer that was the last for now the next is asked.
 pub const EVERY: Duration = Duration::from_secs(1);
 
-/// The API with the stream before it. A stream ends with the host where the request says when that is, by a
+/// The poll with the stream before it. A stream ends with the host where the request says when that is, by a
 /// [`CancellationToken`] in its extensions.
-pub(crate) fn before(api: Router) -> Router {
-    let streamed = any(answer).with_state(api.clone());
-    Router::new().route(PATH, streamed).fallback_service(api)
+pub(crate) fn before(poll: MethodRouter) -> MethodRouter {
+    any(answer).with_state(poll)
 }
 
 /// What the poll answers.
@@ -46,9 +44,9 @@ struct Polled {
     more: bool,
 }
 
-async fn answer(State(api): State<Router>, request: Request) -> Response {
+async fn answer(State(poll): State<MethodRouter>, request: Request) -> Response {
     if request.method() != Method::GET || !wants_events(&request) {
-        return api.oneshot(request).await.unwrap_or_else(|never| match never {});
+        return poll.oneshot(request).await.unwrap_or_else(|never| match never {});
     }
     let (parts, _) = request.into_parts();
     let again = parts.headers.get("last-event-id").and_then(|id| id.to_str().ok());
@@ -57,9 +55,9 @@ async fn answer(State(api): State<Router>, request: Request) -> Response {
         None => parts.uri.query().map(str::to_owned),
     };
     // The first answer decides: who may not look on is told so as by the poll.
-    match ask(&api, &parts, query).await {
+    match ask(&poll, &parts, query).await {
         Ok(first) => {
-            Sse::new(events(api, parts, first)).keep_alive(KeepAlive::default()).into_response()
+            Sse::new(events(poll, parts, first)).keep_alive(KeepAlive::default()).into_response()
         }
         Err(refused) => refused,
     }
@@ -77,14 +75,18 @@ fn after(cursor: &str) -> String {
 }
 
 /// One poll; what is no list of clicks is the caller's answer.
-async fn ask(api: &Router, parts: &Parts, query: Option<String>) -> Result<Polled, Response> {
+async fn ask(
+    poll: &MethodRouter,
+    parts: &Parts,
+    query: Option<String>,
+) -> Result<Polled, Response> {
     let mut asked = Request::new(Body::empty());
     *asked.headers_mut() = parts.headers.clone();
     *asked.extensions_mut() = parts.extensions.clone();
     let uri = query.map_or_else(|| PATH.to_owned(), |query| format!("{PATH}?{query}"));
     let broken = || StatusCode::INTERNAL_SERVER_ERROR.into_response();
     *asked.uri_mut() = uri.parse().map_err(|_| broken())?;
-    let response = api.clone().oneshot(asked).await.unwrap_or_else(|never| match never {});
+    let response = poll.clone().oneshot(asked).await.unwrap_or_else(|never| match never {});
     if response.status() != StatusCode::OK {
         return Err(response);
     }
@@ -114,17 +116,17 @@ impl Standing {
 }
 
 fn events(
-    api: Router,
+    poll: MethodRouter,
     parts: Parts,
     first: Polled,
 ) -> impl Stream<Item = Result<Event, Infallible>> {
     let mut standing = Standing { ready: VecDeque::new(), next: String::new(), more: false };
     standing.take(first);
     let stop = parts.extensions.get::<CancellationToken>().cloned().unwrap_or_default();
-    stream::unfold((standing, api, parts, stop), async |(mut standing, api, parts, stop)| {
+    stream::unfold((standing, poll, parts, stop), async |(mut standing, poll, parts, stop)| {
         loop {
             if let Some(event) = standing.ready.pop_front() {
-                return Some((Ok(event), (standing, api, parts, stop)));
+                return Some((Ok(event), (standing, poll, parts, stop)));
             }
             if !standing.more {
                 tokio::select! {
@@ -133,7 +135,7 @@ fn events(
                 }
             }
             // A token that has ended, or a fault: the browser comes back, and is told what is the matter.
-            let polled = ask(&api, &parts, Some(after(&standing.next))).await.ok()?;
+            let polled = ask(&poll, &parts, Some(after(&standing.next))).await.ok()?;
             standing.take(polled);
         }
     })

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use ua_parser::{Extractor, Regexes};
 
 use super::click::Agent;
-use super::scrub::scrub;
+use super::scrub::Told;
 use super::spellings::Spellings;
 
 /// The most characters of a program's text that are kept.
@@ -47,15 +47,25 @@ impl DeviceClass {
     pub const ALL: [Self; 4] = [Self::Phone, Self::Tablet, Self::Computer, Self::Other];
 }
 
-impl Agent {
-    /// The text of a presentation as it is kept: without the shapes of addresses, without the client's own, at most
-    /// [`MAX_CHARS`].
-    pub fn kept_text(raw: &str, own: &Spellings) -> String {
-        let mut text = scrub(raw, own);
-        text.truncate(text.char_indices().nth(MAX_CHARS).map_or(text.len(), |(end, _)| end));
-        text.trim().to_owned()
+/// How a program presented itself, before that was read. The same presentation is read as the same program.
+#[derive(Hash)]
+pub struct Presented(Told);
+
+impl Presented {
+    /// What the header `User-Agent` says, without the client's own address.
+    pub fn of(raw: &str, own: &Spellings) -> Self {
+        Self(Told::of(raw, own))
     }
 
+    /// The program; of its text at most [`MAX_CHARS`] are kept, without the shapes of addresses.
+    pub fn read(&self) -> Agent {
+        let mut text = self.0.scrubbed();
+        text.truncate(text.char_indices().nth(MAX_CHARS).map_or(text.len(), |(end, _)| end));
+        Agent::read(text.trim().to_owned())
+    }
+}
+
+impl Agent {
     /// Makes everything ready that reading needs, which takes far longer than reading: for a process that begins.
     pub fn prepare() {
         LazyLock::force(&EXTRACTOR);
@@ -63,7 +73,7 @@ impl Agent {
 
     /// What a program says of itself, whoever's it is.
     pub fn of(raw: &str) -> Self {
-        Self::read(Self::kept_text(raw, &Spellings::default()))
+        Presented::of(raw, &Spellings::default()).read()
     }
 
     /// As [`of`](Self::of), for a text that was kept.
@@ -179,7 +189,7 @@ mod tests {
     #[test]
     fn a_long_text_is_cut_after_it_was_scrubbed() {
         let text = format!("{}203.0.113.9", "x".repeat(MAX_CHARS - 6));
-        let kept = Agent::kept_text(&text, &Spellings::default());
+        let kept = Agent::of(&text).text;
         assert_eq!(kept.len(), MAX_CHARS);
         assert!(!kept.contains("203"), "{kept}");
     }

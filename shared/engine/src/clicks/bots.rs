@@ -72,11 +72,11 @@ const TOOLS: &[&str] = &[
 /// Why a click is not counted; `None` where it is taken for a person's. It follows from what is kept of a click: the
 /// text of its program, and the two facts of its request.
 pub fn reason(agent_text: &str, head: bool, no_accept: bool) -> Option<BotReason> {
-    reason_of(&Agent::read(agent_text.to_owned()), head, no_accept)
+    by_program(&Agent::read(agent_text.to_owned())).or_else(|| by_request(head, no_accept))
 }
 
-/// As [`reason`], where the text has been read.
-pub fn reason_of(agent: &Agent, head: bool, no_accept: bool) -> Option<BotReason> {
+/// What the program alone tells.
+pub fn by_program(agent: &Agent) -> Option<BotReason> {
     let said = agent.text.to_ascii_lowercase();
     if said.is_empty() {
         return Some(BotReason::NoAgent);
@@ -88,6 +88,11 @@ pub fn reason_of(agent: &Agent, head: bool, no_accept: bool) -> Option<BotReason
     if agent.device == "Spider" || TOOLS.iter().any(|piece| said.contains(piece)) {
         return Some(BotReason::Robot);
     }
+    None
+}
+
+/// What the request tells of a program that tells nothing.
+pub fn by_request(head: bool, no_accept: bool) -> Option<BotReason> {
     if head {
         return Some(BotReason::Head);
     }

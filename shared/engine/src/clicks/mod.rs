@@ -8,12 +8,13 @@ mod click;
 pub mod client;
 mod place;
 mod referrer;
-pub mod scrub;
+mod scrub;
 mod spellings;
 pub mod visitor;
 
-pub use agent::DeviceClass;
+pub use agent::{DeviceClass, Presented};
 pub use click::{Agent, BotReason, Click, ClickId, Referrer, Visitor};
 pub use place::{ATTRIBUTION, Locator, Place, Spot, Unlocated};
+pub use referrer::Page;
 pub use spellings::Spellings;
 pub use visitor::Salts;

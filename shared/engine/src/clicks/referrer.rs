@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::click::Referrer;
-use super::scrub::{bounded, scrub, scrub_host};
+use super::scrub::{Told, bounded};
 use super::spellings::Spellings;
 
 /// The most characters of a host, as DNS has it.
@@ -11,8 +11,16 @@ const MAX_HOST: usize = 253;
 /// The most characters of a path that are kept.
 const MAX_PATH: usize = 200;
 
-impl Referrer {
-    /// What the header `Referer` tells; `None` where it names no page of the web or application.
+/// From which page somebody came, before its name was scrubbed. Of the same page the same is kept.
+#[derive(Hash)]
+pub struct Page {
+    host: Told,
+    path: Told,
+}
+
+impl Page {
+    /// What the header `Referer` tells, without the client's own address; `None` where it names no page of the web or
+    /// application.
     pub fn of(raw: &str, own: &Spellings) -> Option<Self> {
         let page = raw.trim().split(['?', '#']).next().unwrap_or_default();
         let url = Url::parse(bounded(page)).ok()?;
@@ -20,8 +28,16 @@ impl Referrer {
         if !matches!(url.scheme(), "https" | "http" | "android-app") {
             return None;
         }
-        let host = cut(scrub_host(&url.host_str()?.to_lowercase(), own), MAX_HOST);
-        Some(Self { host, path: cut(scrub(url.path(), own), MAX_PATH) })
+        let host = Told::of(&url.host_str()?.to_lowercase(), own);
+        Some(Self { host, path: Told::of(url.path(), own) })
+    }
+
+    /// What is kept of it: host and path, without the shapes of addresses.
+    pub fn kept(&self) -> Referrer {
+        Referrer {
+            host: cut(self.host.scrubbed_host(), MAX_HOST),
+            path: cut(self.path.scrubbed(), MAX_PATH),
+        }
     }
 }
 
@@ -35,7 +51,9 @@ mod tests {
     use super::*;
 
     fn read(raw: &str) -> Option<(String, String)> {
-        Referrer::of(raw, &Spellings::default()).map(|found| (found.host, found.path))
+        let page = Page::of(raw, &Spellings::default())?;
+        let Referrer { host, path } = page.kept();
+        Some((host, path))
     }
 
     #[test]

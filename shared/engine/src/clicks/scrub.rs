@@ -54,17 +54,29 @@ pub(super) fn bounded(raw: &str) -> &str {
     begun.get(..end).unwrap_or_default()
 }
 
-/// The text, bounded, in visible ASCII, without what is shaped like an address and without the client's own. Scrubbing
-/// twice is scrubbing once.
-pub fn scrub(raw: &str, own: &Spellings) -> String {
-    settled(own.taken_from(decoded(bounded(raw))))
-}
+/// What somebody wrote: bounded, in visible ASCII, without the client's own address. That of another may still stand in
+/// it, so that it is told to nobody and kept nowhere; all that may be kept follows from it.
+#[derive(Hash)]
+pub(super) struct Told(String);
 
-/// As [`scrub`], for the name of a host: what providers make from the digits of an address goes besides.
-pub(super) fn scrub_host(raw: &str, own: &Spellings) -> String {
-    let text = own.taken_from(decoded(bounded(raw)));
-    let labels = text.split('.').map(|label| if is_of_digits(label) { NOWHERE } else { label });
-    settled(labels.collect::<Vec<_>>().join("."))
+impl Told {
+    /// What this says.
+    pub(super) fn of(raw: &str, own: &Spellings) -> Self {
+        Self(own.taken_from(decoded(bounded(raw))))
+    }
+
+    /// The text without what is shaped like an address. Scrubbing twice is scrubbing once.
+    pub(super) fn scrubbed(&self) -> String {
+        settled(self.0.clone())
+    }
+
+    /// As [`scrubbed`](Self::scrubbed), for the name of a host: what providers make from the digits of an address goes
+    /// besides.
+    pub(super) fn scrubbed_host(&self) -> String {
+        let labels = self.0.split('.');
+        let labels = labels.map(|label| if is_of_digits(label) { NOWHERE } else { label });
+        settled(labels.collect::<Vec<_>>().join("."))
+    }
 }
 
 fn settled(mut text: String) -> String {
@@ -94,6 +106,9 @@ fn without_shapes(text: &str) -> String {
 
 /// All percent-encoding taken off, as often as there is any; what is not visible ASCII is told as `?`.
 fn decoded(raw: &str) -> String {
+    if raw.bytes().all(|b| b == b' ' || (b.is_ascii_graphic() && b != b'%')) {
+        return raw.to_owned();
+    }
     let plain = |c: char| if c == ' ' || c.is_ascii_graphic() { c } else { '?' };
     let mut text = String::with_capacity(raw.len());
     for c in raw.chars() {
@@ -167,7 +182,7 @@ mod tests {
     use super::*;
 
     fn scrub(raw: &str) -> String {
-        super::scrub(raw, &Spellings::default())
+        Told::of(raw, &Spellings::default()).scrubbed()
     }
 
     #[test]
@@ -220,7 +235,8 @@ mod tests {
             ("xn--bcher-kva.example", "xn--bcher-kva.example"),
             ("my--shop.fabaceae.example", "my--shop.fabaceae.example"),
         ] {
-            assert_eq!(scrub_host(host, &Spellings::default()), scrubbed, "{host}");
+            let told = Told::of(host, &Spellings::default());
+            assert_eq!(told.scrubbed_host(), scrubbed, "{host}");
         }
     }
 

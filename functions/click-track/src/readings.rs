@@ -1,0 +1,88 @@
+//! What texts were read as, remembered: reading one takes far longer than all the rest of an answer, and most clicks come
+//! by a few hundred programs from a few pages.
+//!
+//! A text is remembered by a keyed digest alone, since the address of somebody may stand in it. What it was read as is
+//! scrubbed.
+
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::sync::Arc;
+
+use moka::sync::Cache;
+use nexus_engine::clicks::{Agent, BotReason, Page, Presented, Referrer, Spellings, bots};
+
+/// How many texts of each sort are remembered.
+const MOST: u64 = 20_000;
+
+/// A program, and why it is no person's where it says so itself.
+pub(crate) struct Program {
+    pub(crate) agent: Agent,
+    pub(crate) bot: Option<BotReason>,
+}
+
+/// 128 bits by which a text is known to this process alone.
+type Known = [u64; 2];
+
+pub(crate) struct Readings {
+    keys: [RandomState; 2],
+    programs: Cache<Known, Arc<Program>>,
+    pages: Cache<Known, Arc<Referrer>>,
+}
+
+impl Readings {
+    pub(crate) fn new() -> Self {
+        let keys = [RandomState::new(), RandomState::new()];
+        Self { keys, programs: Cache::new(MOST), pages: Cache::new(MOST) }
+    }
+
+    /// The program that presents itself so.
+    pub(crate) fn program(&self, raw: &str, own: &Spellings) -> Arc<Program> {
+        let presented = Presented::of(raw, own);
+        let known = self.known(&presented);
+        if let Some(program) = self.programs.get(&known) {
+            return program;
+        }
+        let agent = presented.read();
+        let program = Arc::new(Program { bot: bots::by_program(&agent), agent });
+        self.programs.insert(known, Arc::clone(&program));
+        program
+    }
+
+    /// The page that a referrer tells of.
+    pub(crate) fn page(&self, raw: &str, own: &Spellings) -> Option<Arc<Referrer>> {
+        let page = Page::of(raw, own)?;
+        let known = self.known(&page);
+        if let Some(kept) = self.pages.get(&known) {
+            return Some(kept);
+        }
+        let kept = Arc::new(page.kept());
+        self.pages.insert(known, Arc::clone(&kept));
+        Some(kept)
+    }
+
+    fn known(&self, text: &impl Hash) -> Known {
+        self.keys.each_ref().map(|key| key.hash_one(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nexus_kernel::ClientIp;
+
+    use super::*;
+
+    #[test]
+    fn n10_what_is_remembered_for_others_is_no_way_around_ones_own_address() {
+        let readings = Readings::new();
+        let text = "Probe/cb007109 Firefox/121.0";
+        let own = |address: &str| Spellings::of(ClientIp::new(address.parse().unwrap()));
+        let (theirs, mine) = (own("198.51.100.7"), own("203.0.113.9"));
+        for _ in 0..2 {
+            assert!(readings.program(text, &theirs).agent.text.contains("cb007109"));
+            assert!(!readings.program(text, &mine).agent.text.contains("cb007109"));
+            let page = "https://a.example/seen/ywBxCQ";
+            assert_eq!(readings.page(page, &theirs).unwrap().path, "/seen/ywBxCQ");
+            assert_eq!(readings.page(page, &mine).unwrap().path, "/seen/0.0.0.0");
+        }
+        assert!(readings.page("about:blank", &mine).is_none());
+    }
+}
