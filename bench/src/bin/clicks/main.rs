@@ -1,6 +1,6 @@
 //! What clicks take, side by side with the best peers.
 //!
-//! `cargo run --profile bench-run -p nexus-bench --features clicks --bin clicks -- [geo|redirects|memory|counting|units]…
+//! `cargo run --profile machine -p nexus-bench --features clicks --bin clicks -- [geo|redirects|memory|counting|units]…
 //! [--runs N] [--seconds N] [--clicks N] [--memory-clicks N] [--loaded]`
 //!
 //! * `geo`: look-ups of two fields beside libmaxminddb's (Debian's `libmaxminddb-dev`), in MaxMind's test database and in a
