@@ -175,7 +175,7 @@ impl EnginePlatform for AwsEngine {
     }
 
     fn copywriters(&self) -> Choice<CopyProvider, dyn Copywriter> {
-        let template: Arc<dyn Copywriter> = Arc::new(TemplateCopywriter::new());
+        let template: Arc<dyn Copywriter> = Arc::new(TemplateCopywriter);
         let Some(gemini) = self.vendor(suite::Settings::gemini) else {
             return Choice::of(CopyProvider::Template, template);
         };

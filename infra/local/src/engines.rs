@@ -97,7 +97,7 @@ impl Engines {
         let path = joined.to_string_lossy().into_owned();
         Self {
             labeller: Arc::new(ImageFacts),
-            copywriters: Choice::of(CopyProvider::Template, Arc::new(TemplateCopywriter::new())),
+            copywriters: Choice::of(CopyProvider::Template, Arc::new(TemplateCopywriter)),
             translator: Apertium::locate(None, &path)
                 .await
                 .map(|a| Arc::new(a) as Arc<dyn Translator>),

@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodFilter, on};
+use axum::routing::{MethodFilter, MethodRouter, on};
 use nexus_core::Claims;
 use nexus_engine::clicks::client::Proxies;
 use nexus_kernel::{Ambient, ClientIp};
@@ -37,7 +37,6 @@ pub struct Route {
 }
 
 /// What every route of an API checks by.
-#[derive(Clone)]
 struct Door {
     api: Api,
     issuer: Arc<Issuer>,
@@ -57,23 +56,25 @@ pub fn router(
     proxies: &Arc<Proxies>,
 ) -> Result<Router, String> {
     let (issuer, proxies) = (Arc::clone(issuer), Arc::clone(proxies));
-    let door = Door { api: api.clone(), issuer, ambient: ambient.clone(), proxies };
+    let door = Arc::new(Door { api: api.clone(), issuer, ambient: ambient.clone(), proxies });
     let missing = || async { message(StatusCode::NOT_FOUND, "Not Found") };
-    let mut router = Router::new();
+    let (mut router, mut live) = (Router::new(), None::<MethodRouter>);
     for route in routes {
         let path = route.path.replace("+}", "}").replace("{proxy}", "{*proxy}");
         let filter = MethodFilter::try_from(route.method.clone()).map_err(|e| e.to_string())?;
-        let is_live = path == live_stream::PATH && route.method == Method::GET;
-        let (door, route) = (door.clone(), Arc::new(route));
+        let covers_live = live_stream::is_under(&route.path);
+        let (door, route) = (Arc::clone(&door), Arc::new(route));
         let handler = move |request: Request| {
-            let (door, route) = (door.clone(), Arc::clone(&route));
+            let (door, route) = (Arc::clone(&door), Arc::clone(&route));
             async move { door.pass(&route, request).await }
         };
-        let passed = on(filter, handler);
-        router = match is_live {
-            true => router.route(&path, live_stream::before(passed.fallback(missing))),
-            false => router.route(&path, passed),
-        };
+        if covers_live {
+            live = Some(live.unwrap_or_default().on(filter, handler.clone()));
+        }
+        router = router.route(&path, on(filter, handler));
+    }
+    if let Some(polls) = live {
+        router = router.route(live_stream::PATH, live_stream::before(polls.fallback(missing)));
     }
     let router = router.fallback(missing).method_not_allowed_fallback(missing);
     Ok(match &api.cors {

@@ -30,6 +30,11 @@ pub(crate) const PATH: &str = "/v1/clicks/live";
 /// How long after an answer that was the last for now the next is asked.
 pub const EVERY: Duration = Duration::from_secs(1);
 
+/// Whether a route whose path ends with all that follows passes the poll on.
+pub(crate) fn is_under(path: &str) -> bool {
+    path.strip_suffix("{proxy+}").is_some_and(|before| PATH.starts_with(before))
+}
+
 /// The poll with the stream before it. A stream ends with the host where the request says when that is, by a
 /// [`CancellationToken`] in its extensions.
 pub(crate) fn before(poll: MethodRouter) -> MethodRouter {

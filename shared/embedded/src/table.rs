@@ -8,7 +8,7 @@ use nexus_core::table::{
 };
 use nexus_kernel::{Digest, Timestamp};
 use rusqlite::types::Value;
-use rusqlite::{Connection, Params, Row, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, Row, params};
 
 use crate::sql;
 use crate::store::Inner;
@@ -237,17 +237,33 @@ fn item(row: &Row<'_>) -> rusqlite::Result<Item> {
     })
 }
 
+const PUT: &str = "
+    INSERT INTO item
+        (pk, sk, kind, version, expires, due_pk, due_sk, list_pk, list_sk, counter, body)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+    ON CONFLICT DO UPDATE SET
+        kind = excluded.kind, version = excluded.version, expires = excluded.expires,
+        due_pk = excluded.due_pk, due_sk = excluded.due_sk,
+        list_pk = excluded.list_pk, list_sk = excluded.list_sk,
+        counter = excluded.counter, body = excluded.body";
+
+const ADD: &str = "
+    INSERT INTO item (pk, sk, kind, version, expires, counter, body)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'null')
+    ON CONFLICT DO UPDATE SET
+        version = excluded.version, expires = excluded.expires, counter = excluded.counter";
+
 /// All operations, or an error and (by the savepoint around it) none.
 fn apply(db: &Connection, ops: &[Op]) -> Result<(), WriteError<CommitError>> {
     // No row stands twice in a commit, so what is found now holds for each until its own turn.
     let mut found = Vec::with_capacity(ops.len());
-    let question = "SELECT version, counter FROM item WHERE pk = ?1 AND sk = ?2";
+    let mut standing =
+        sql::prepare(db, "SELECT version, counter FROM item WHERE pk = ?1 AND sk = ?2")?;
     for op in ops {
-        let (pk, sk) = (op.key().pk(), op.key().sk());
-        let row = sql::first(db, question, [pk, sk], |row| {
+        let row = standing.query_row([op.key().pk(), op.key().sk()], |row| {
             Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get::<_, i64>(1)?))
-        })?;
-        found.push(row);
+        });
+        found.push(row.optional()?);
     }
     let pairs = || ops.iter().zip(&found);
     let failed: Vec<usize> = pairs()
@@ -258,10 +274,11 @@ fn apply(db: &Connection, ops: &[Op]) -> Result<(), WriteError<CommitError>> {
     if !failed.is_empty() {
         return Err(WriteError::Refused(CommitError::Conditions(failed)));
     }
+    let (mut put, mut add) = (sql::prepare(db, PUT)?, sql::prepare(db, ADD)?);
     for (op, found) in pairs() {
         match op {
             Op::Check { .. } => {}
-            Op::Put { item, .. } => put(db, item)?,
+            Op::Put { item, .. } => write(&mut put, item)?,
             Op::Delete { key, .. } => {
                 let order = "DELETE FROM item WHERE pk = ?1 AND sk = ?2";
                 sql::change(db, order, [key.pk(), key.sk()])?;
@@ -272,32 +289,17 @@ fn apply(db: &Connection, ops: &[Op]) -> Result<(), WriteError<CommitError>> {
                     let why = "a counter has 64 bits, this sum more".to_owned();
                     WriteError::Refused(CommitError::Refused(why))
                 })?;
-                let order = "
-                    INSERT INTO item (pk, sk, kind, version, expires, counter, body)
-                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'null')
-                    ON CONFLICT DO UPDATE SET
-                        version = excluded.version, expires = excluded.expires,
-                        counter = excluded.counter";
                 let version = version.saturating_add(1).cast_signed();
                 let expires = expires.map(|at| at.to_string());
-                let row = params![key.pk(), key.sk(), kind.name(), version, expires, sum];
-                sql::change(db, order, row)?;
+                add.execute(params![key.pk(), key.sk(), kind.name(), version, expires, sum])?;
             }
         }
     }
     Ok(())
 }
 
-fn put(db: &Connection, item: &Item) -> rusqlite::Result<()> {
-    let order = "
-        INSERT INTO item
-            (pk, sk, kind, version, expires, due_pk, due_sk, list_pk, list_sk, counter, body)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
-        ON CONFLICT DO UPDATE SET
-            kind = excluded.kind, version = excluded.version, expires = excluded.expires,
-            due_pk = excluded.due_pk, due_sk = excluded.due_sk,
-            list_pk = excluded.list_pk, list_sk = excluded.list_sk,
-            counter = excluded.counter, body = excluded.body";
+/// Writes a row, whatever stood at its key.
+fn write(put: &mut CachedStatement<'_>, item: &Item) -> rusqlite::Result<()> {
     let (due, list) = (item.due.as_ref(), item.list.as_ref());
     let row = params![
         item.key.pk(),
@@ -312,7 +314,7 @@ fn put(db: &Connection, item: &Item) -> rusqlite::Result<()> {
         item.counter,
         item.body,
     ];
-    sql::change(db, order, row).map(|_| ())
+    put.execute(row).map(|_| ())
 }
 
 /// A commit's token and what it stands for.

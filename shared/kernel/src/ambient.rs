@@ -38,10 +38,16 @@ pub struct Ambient {
 
 impl Ambient {
     /// The system's clock and the operating system's random source.
+    ///
+    /// Ids are drawn from a ChaCha12 that the source seeded: they are no secrets, and where clicks come a call of the
+    /// operating system for each is felt.
     pub fn system() -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let chance: Arc<dyn Chance> = Arc::new(SystemChance);
-        let ids = Arc::new(DrawnIds { clock: Arc::clone(&clock), chance: Arc::clone(&chance) });
+        let mut seed = [0; 32];
+        chance.fill(&mut seed);
+        let drawn = SeededChance(Mutex::new(rand::rngs::ChaCha12Rng::from_seed(seed)));
+        let ids = Arc::new(DrawnIds { clock: Arc::clone(&clock), chance: Arc::new(drawn) });
         Self { clock, ids, chance }
     }
 

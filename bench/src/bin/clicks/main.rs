@@ -5,8 +5,8 @@
 //!
 //! * `geo`: look-ups of two fields beside libmaxminddb's (Debian's `libmaxminddb-dev`), in MaxMind's test database and in a
 //!   generated one of the shape of GeoLite2 City.
-//! * `redirects`: recorded redirects for each second of processor time beside nginx's `return 302` (Debian's `nginx-light`),
-//!   with a window of 5 ms and after the commit; each answer looks an address up, and is found recorded afterwards.
+//! * `redirects`: recorded redirects for each second of processor time beside nginx's `return 302` (Debian's `nginx-light`)
+//!   and beside one that axum alone answers, with a window of 5 ms and after the commit; each answer looks an address up, and is found recorded afterwards.
 //! * `memory`: the server's memory over millions of clicks.
 //! * `counting`: clicks that `attribute` writes in a second of one processor, and the bytes that they take, by table and
 //!   index.
@@ -49,7 +49,10 @@ async fn main() -> Outcome<()> {
     if let [what, folder, ack] = words.as_slice()
         && what == "serve"
     {
-        return server::serve(Path::new(folder), ack).await;
+        return match ack.as_str() {
+            redirects::BARE => server::serve_bare().await,
+            _ => server::serve(Path::new(folder), ack).await,
+        };
     }
     let mut options =
         Options { runs: 5, seconds: 5, clicks: 200_000, memory_clicks: 10_000_000, loaded: false };

@@ -17,6 +17,9 @@ use crate::{Options, Outcome, counting, ground, load, process, server};
 /// Requests at once: about what keeps one processor busy.
 const CONNECTIONS: usize = 32;
 
+/// How the redirect is called that is recorded nowhere.
+pub(crate) const BARE: &str = "bare";
+
 /// A server that is killed at the end.
 struct Server {
     child: Child,
@@ -116,16 +119,22 @@ pub(crate) async fn run(folder: &Path, options: &Options) -> Outcome<()> {
     }
     let requests = Arc::new(ground::requests(&ground::addresses(&larger)?));
     let time = Duration::from_secs(options.seconds);
-    let names = ["nginx `return 302`", "click-track, ack=window", "click-track, ack=commit"];
-    let mut each: [Vec<f64>; 3] = Default::default();
-    let mut p99: [Vec<f64>; 3] = Default::default();
+    let names = [
+        "nginx `return 302`",
+        "axum, recording nothing",
+        "click-track, ack=window",
+        "click-track, ack=commit",
+    ];
+    let mut each: [Vec<f64>; 4] = Default::default();
+    let mut p99: [Vec<f64>; 4] = Default::default();
     let mut lost = 0;
     for run in 0..options.runs {
         let place = folder.join(format!("nginx-{run}"));
         fs::create_dir_all(&place)?;
         let nginx = Server::nginx(&place)?;
-        let mut servers = vec![(0, nginx, None)];
-        for (kind, ack) in [(1, "window"), (2, "commit")] {
+        let bare = Server::ours(folder, BARE)?;
+        let mut servers = vec![(0, nginx, None), (1, Some(bare), None)];
+        for (kind, ack) in [(2, "window"), (3, "commit")] {
             let place = folder.join(format!("{ack}-{run}"));
             fs::create_dir_all(&place)?;
             fs::copy(&larger, place.join(server::DATABASE))?;

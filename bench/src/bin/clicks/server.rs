@@ -6,6 +6,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use axum::Router;
+use axum::http::{StatusCode, header};
+use axum::routing::get;
 use nexus_core::Product;
 use nexus_core::QueueAddress;
 use nexus_core::queues::QueueSettings;
@@ -36,6 +39,17 @@ pub(crate) fn platform(store: &Store, folder: &Path) -> Outcome<MemoryPlatform> 
     let bytes = fs::read(folder.join(DATABASE))?;
     platform.locator = Arc::new(Database::open(bytes, Timestamp::UNIX_EPOCH)?);
     Ok(platform)
+}
+
+/// A redirect that is nobody's and is recorded nowhere: what the library alone takes that the host answers with.
+pub(crate) async fn serve_bare() -> Outcome<()> {
+    let there =
+        async || (StatusCode::FOUND, [(header::LOCATION, "https://shop.example.com/goods/1")]);
+    let router = Router::new().route("/c/{code}", get(there));
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    println!("{}", listener.local_addr()?.port());
+    axum::serve(listener, router).await?;
+    Ok(())
 }
 
 /// Serves until it is killed; tells its port on standard output. It is the host's own entrance, with everything before

@@ -140,7 +140,7 @@ impl EnginePlatform for Counting {
     }
 
     fn copywriters(&self) -> Choice<CopyProvider, dyn Copywriter> {
-        Choice::of(CopyProvider::Template, Arc::new(TemplateCopywriter::new()))
+        Choice::of(CopyProvider::Template, Arc::new(TemplateCopywriter))
     }
 
     fn translator(&self) -> Option<Arc<dyn Translator>> {

@@ -28,7 +28,7 @@ use crate::clicks::{Agent, Click};
 use crate::days::day_of;
 
 /// How many links' days are written at once.
-const GROUPS_AT_ONCE: usize = 16;
+const GROUPS_AT_ONCE: usize = 64;
 /// How often one commit is tried again, where others were at the same rows or its answer was lost.
 const TRIES: u32 = 12;
 /// So many rows that need not be written again are remembered; then it begins anew.

@@ -14,6 +14,8 @@ mod phrases;
 mod post;
 mod tone;
 
+use std::sync::LazyLock;
+
 use async_trait::async_trait;
 use nexus_core::CallContext;
 use nexus_engine::copy::{Brief, Copy, Copywriter, Written};
@@ -23,26 +25,21 @@ use dictionary::Dictionary;
 use phrases::Phrases;
 use post::Post;
 
+/// The templates that were compiled in, read when they are first needed.
+static TEMPLATES: LazyLock<(Phrases, Dictionary)> = LazyLock::new(|| {
+    let phrases = Phrases::read().expect("the built-in phrases are well formed");
+    (phrases, Dictionary::read().expect("the built-in dictionary is well formed"))
+});
+
 /// Writes from templates.
-#[derive(Debug)]
-pub struct TemplateCopywriter {
-    phrases: Phrases,
-    dictionary: Dictionary,
-}
+#[derive(Debug, Clone, Copy)]
+pub struct TemplateCopywriter;
 
 impl TemplateCopywriter {
-    /// Reads the templates that were compiled in.
-    #[expect(clippy::new_without_default, reason = "a default hides that it reads")]
-    pub fn new() -> Self {
-        Self {
-            phrases: Phrases::read().expect("the built-in phrases are well formed"),
-            dictionary: Dictionary::read().expect("the built-in dictionary is well formed"),
-        }
-    }
-
     /// The words for a brief; nothing leaves this machine.
     pub fn compose(&self, brief: &Brief) -> Written {
-        let post = Post::about(brief, &self.phrases, &self.dictionary);
+        let (phrases, dictionary) = &*TEMPLATES;
+        let post = Post::about(brief, phrases, dictionary);
         let (mut english, mut spanish) = (Copy::default(), Copy::default());
         english.hashtags = post.hashtags();
         english.video_prompt = post.video_prompt();

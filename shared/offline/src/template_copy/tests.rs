@@ -1,5 +1,4 @@
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
 
 use nexus_engine::catalogue::ProductFacts;
 use nexus_engine::copy::{Voice, limits};
@@ -74,8 +73,7 @@ fn label(kind: LabelKind, name: &str, confidence: f64) -> Label {
 }
 
 fn write(brief: &Brief) -> (Copy, Copy) {
-    static COPYWRITER: LazyLock<TemplateCopywriter> = LazyLock::new(TemplateCopywriter::new);
-    let written = COPYWRITER.compose(brief);
+    let written = TemplateCopywriter.compose(brief);
     (written.copy, written.paired.unwrap())
 }
 

@@ -48,18 +48,22 @@ pub fn reads(posts: usize) -> Cost {
 pub fn note(text: &str, is_described: bool) -> String {
     let (asked, plain) = (post(text, is_described), post("", is_described));
     let linked = Cost::micros(plain.as_micros() - POST.as_micros() + POST_WITH_LINK.as_micros());
-    let words = if is_described { ", the words for what it shows with it" } else { "" };
+    let words = match is_described {
+        true => format!(" Of it {} is for the words on what it shows.", DESCRIPTION.in_dollars()),
+        false => String::new(),
+    };
     let found = links_in(text);
     if found.is_empty() {
         return format!(
-            "X charges {} dollars for this post{words}; with a link in its text it would be {}.",
+            "X charges {} dollars for this post; with a link in its text it would be {}.{words}",
             asked.in_dollars(),
             linked.in_dollars()
         );
     }
     let times = asked.as_micros() / plain.as_micros();
     format!(
-        "X charges {} dollars for this post{words}, because it takes {} for a link. Without a link it is {}: {times} times cheaper.",
+        "X charges {} dollars for this post, because it takes {} for a link. Without a link it is {}: {times} times \
+         cheaper.{words}",
         asked.in_dollars(),
         found.join(", "),
         plain.in_dollars()
