@@ -53,9 +53,9 @@ async fn follow(stage: &Stage, link: &str, agent: &str) -> Answer {
 /// The short link in a post's text.
 fn link_in(text: &str) -> &str {
     let (_, from) = text.split_once(BASE).unwrap_or_else(|| panic!("no short link: {text}"));
-    let code: usize = from[1..].bytes().take_while(u8::is_ascii_alphanumeric).count();
+    let code = from.bytes().skip(1).take_while(u8::is_ascii_alphanumeric).count();
     let start = text.len() - from.len() - BASE.len();
-    &text[start..start + BASE.len() + 1 + code]
+    text.get(start..start + BASE.len() + 1 + code).unwrap()
 }
 
 /// A photo that became a post with a link; the post as the API tells it, its link, and its product.

@@ -20,7 +20,8 @@ impl Spread {
         sorted.sort_by(f64::total_cmp);
         let half = sorted.len() / 2;
         let (min, upper) = (*sorted.first()?, *sorted.get(half)?);
-        let lower = if sorted.len() % 2 == 0 { *sorted.get(half.checked_sub(1)?)? } else { upper };
+        let lower =
+            if sorted.len().is_multiple_of(2) { *sorted.get(half.checked_sub(1)?)? } else { upper };
         Some(Self { min, median: f64::midpoint(lower, upper) })
     }
 }

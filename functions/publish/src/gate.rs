@@ -21,7 +21,7 @@ const DAY: usize = 1;
 /// Whether a post may be claimed now.
 pub(crate) enum Passage {
     /// It may, if this holds when it is.
-    Open(Standing<PostPlan>, Gate),
+    Open(Box<Standing<PostPlan>>, Gate),
     /// It may not; what there was to do is done.
     Closed,
 }
@@ -43,7 +43,7 @@ pub(crate) async fn at(
 ) -> Result<Passage, Failure> {
     let plan = post.payload();
     if !post.is_due(now) || !plan.network.has_accounts() {
-        return Ok(Passage::Open(post, Gate::default()));
+        return Ok(Passage::Open(Box::new(post), Gate::default()));
     }
     let (network, mut connection) = (plan.network, None);
     if let Some(id) = plan.connection {
@@ -79,7 +79,7 @@ pub(crate) async fn at(
         let tomorrow = day.tomorrow().ok().and_then(|day| day.to_zoned(TimeZone::UTC).ok());
         gate.full_until = tomorrow.map(|midnight| midnight.timestamp());
     }
-    Ok(Passage::Open(post, gate))
+    Ok(Passage::Open(Box::new(post), gate))
 }
 
 /// The gate closed between looking and claiming, at these of its operations. A full day is waited for; an account

@@ -120,6 +120,7 @@ impl Standing {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "a stream to a browser goes by the system's clock")]
 fn events(
     poll: MethodRouter,
     parts: Parts,

@@ -1,13 +1,13 @@
 //! The ports on the AWS SDK, one module a service:
 //!
-//! * [`dynamodb`]: the table,
-//! * [`s3`]: the blobs,
-//! * [`sqs`]: the queues,
-//! * [`rekognition`]: labels of photos,
-//! * [`polly`]: the voices,
-//! * [`translate`]: Spanish,
-//! * [`comprehend`]: sentiment,
-//! * [`ses`]: mail.
+//! * [`dynamodb`], the table,
+//! * [`s3`], the blobs,
+//! * [`sqs`], the queues,
+//! * [`rekognition`], labels of photos,
+//! * [`polly`], the voices,
+//! * [`translate`], Spanish,
+//! * [`comprehend`], sentiment,
+//! * [`ses`], mail.
 //!
 //! Every client begins with [`start()`], which refuses any region but [`REGION`], and every call has a time limit.
 //!

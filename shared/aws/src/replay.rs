@@ -1,5 +1,4 @@
 //! Clients that are answered from a list instead of by AWS.
-#![expect(clippy::unwrap_used, reason = "what cannot go on panics: that is its report")]
 
 use std::time::Duration;
 

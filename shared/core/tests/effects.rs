@@ -61,7 +61,7 @@ impl Scene {
         let groups = vec![format!("ten_{:032x}/approver", 1)];
         let claims = Claims { subject: "ada".into(), groups };
         let scene = Self {
-            ambient: Ambient::seeded(shared.clone(), 1),
+            ambient: Ambient::seeded(Arc::<ManualClock>::clone(&shared), 1),
             table: Arc::new(MemoryTable::new(shared)),
             person: Caller::from_claims(&claims, Product::Engine, None).unwrap(),
             id: EffectId::derived(&["one"]),

@@ -73,7 +73,7 @@ fn numbered(url: &str) -> Option<String> {
 
 enum Answered<P> {
     Already(State),
-    Now(Stored<Effect<P>>),
+    Now(Box<Stored<Effect<P>>>),
 }
 
 fn answered<P: Payload>(
@@ -92,7 +92,7 @@ fn answered<P: Payload>(
         return Ok(Answered::Already(state));
     }
     approval::answer(&mut stored.record, approver, answer.clone(), desk.now())?;
-    Ok(Answered::Now(stored))
+    Ok(Answered::Now(Box::new(stored)))
 }
 
 #[cfg(test)]

@@ -127,7 +127,7 @@ pub(crate) async fn run(folder: &Path, options: &Options) -> Outcome<()> {
     ];
     let mut each: [Vec<f64>; 4] = Default::default();
     let mut p99: [Vec<f64>; 4] = Default::default();
-    let mut lost = 0;
+    let mut lost = [0; 4];
     for run in 0..options.runs {
         let place = folder.join(format!("nginx-{run}"));
         fs::create_dir_all(&place)?;
@@ -157,7 +157,7 @@ pub(crate) async fn run(folder: &Path, options: &Options) -> Outcome<()> {
             drop(server);
             if let Some(place) = place {
                 let recorded = counting::recorded(&place).await?;
-                lost += (answers.redirects + requests.len()).saturating_sub(recorded);
+                lost[kind] += (answers.redirects + requests.len()).saturating_sub(recorded);
                 fs::remove_dir_all(place)?;
             }
         }
@@ -180,8 +180,13 @@ pub(crate) async fn run(folder: &Path, options: &Options) -> Outcome<()> {
         );
     }
     println!(
-        "  answered and not found recorded afterwards: {lost} (the window may lose 5 ms of them when it is killed)"
+        "  answered and not found recorded after {} kills each: {} of the window (it may lose 5 ms and what is being sent), {} \
+         of the commit",
+        options.runs, lost[2], lost[3]
     );
+    if lost[3] > 0 {
+        return Err("clicks were answered as durable and are not there".into());
+    }
     Ok(())
 }
 

@@ -110,7 +110,8 @@ async fn robots_and_previews_are_served_and_told_apart() {
     let world = World::new();
     world.make(&world.link("spring")).await;
     let plain = ("accept", "*/*");
-    let cases: [(&str, &[(&str, &str)], Option<BotReason>); 6] = [
+    type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], Option<BotReason>);
+    let cases: [Case<'_>; 6] = [
         ("GET", &[("user-agent", IPHONE), plain], None),
         ("HEAD", &[("user-agent", IPHONE), plain], Some(BotReason::Head)),
         ("GET", &[("user-agent", IPHONE)], Some(BotReason::NoAccept)),

@@ -71,7 +71,7 @@ struct Stage {
 impl Stage {
     async fn with_key(vendor: &Vendor) -> Self {
         let clock = Arc::new(ManualClock::at(START));
-        let ambient = Ambient::seeded(clock.clone(), 3);
+        let ambient = Ambient::seeded(Arc::<ManualClock>::clone(&clock), 3);
         let vault = MemoryVault::new(ambient.clone());
         let name = SecretName::of_house(Product::Engine, vendor.name).unwrap();
         vault.rotate(&name, None, &Secret::new("key".into())).await.unwrap();

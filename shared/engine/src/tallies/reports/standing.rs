@@ -258,13 +258,13 @@ impl Standing {
         if self.mixed.contains_key(&of) {
             // Only totals are counted by post.
             let part = self.within(of.0);
-            return self.from_rows(table, scope, (of.0, &of.1), side, part).await;
+            return self.by_rows(table, scope, (of.0, &of.1), side, part).await;
         }
-        self.from_tallies(table, scope, of.0, &of.1, side).await
+        self.by_tallies(table, scope, of.0, &of.1, side).await
     }
 
     /// Of one link and day, by its tallies; of an hour that the period cuts, by its rows.
-    async fn from_tallies(
+    async fn by_tallies(
         &self,
         table: &dyn Table,
         scope: &Scope,
@@ -286,13 +286,13 @@ impl Standing {
         }
         for at in cut {
             let part = (at.max(from) - start, (at + 4 * QUARTER_MS).min(to) - start);
-            counts.extend(self.from_rows(table, scope, (day, link), side, part).await?);
+            counts.extend(self.by_rows(table, scope, (day, link), side, part).await?);
         }
         Ok(counts)
     }
 
     /// Of a part of a day, in milliseconds, by its rows.
-    async fn from_rows(
+    async fn by_rows(
         &self,
         table: &dyn Table,
         scope: &Scope,
