@@ -63,7 +63,7 @@ impl<P: EnginePlatform + ?Sized> Wire<P> for Judge {
 /// A text as it stands.
 enum Text {
     /// With the check that its writer may be worked for, for the commit of its verdict.
-    Inquiry(Box<Stored<Inquiry>>, Op),
+    Inquiry(Box<Stored<Inquiry>>, Box<Op>),
     Comment(Box<Stored<Comment>>),
 }
 
@@ -151,7 +151,7 @@ impl Judge {
                 else {
                     return Ok(Case::Over(Ok(())));
                 };
-                Text::Inquiry(Box::new(inquiry), still)
+                Text::Inquiry(Box::new(inquiry), Box::new(still))
             }
             ToJudge::Comment(id) => {
                 let found = self.load::<Comment>(&comment_key(scope, id)).await?;
@@ -223,7 +223,7 @@ impl Judge {
                 judging::keep(table, scope, Stored::clone(comment), verdict, None).await
             }
             Text::Inquiry(inquiry, still) => {
-                let still = Some(still.clone());
+                let still = Some(Op::clone(still));
                 judging::keep(table, scope, Stored::clone(inquiry), verdict, still).await
             }
         }
