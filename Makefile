@@ -60,7 +60,7 @@ bench: ## measure side by side with peers, as ratios (not a test)
 	@infra/local/setup.sh run
 	cargo run --profile bench-run -p nexus-bench --bin photos
 	cargo run --profile bench-run -p nexus-bench --features line --bin line
-	cargo run --profile bench-run -p nexus-bench --features due --bin due
+	cargo run --profile machine -p nexus-bench --features due --bin due
 	cargo run --profile bench-run -p nexus-bench --features sentiment --bin sentiment
 	@infra/local/setup.sh bench
 	cargo run --profile machine -p nexus-bench --features clicks --bin clicks -- --memory-clicks 10000000

@@ -1,6 +1,6 @@
 //! How late posts start when very many are due in the same minute, most of them one tenant's.
 //!
-//! `cargo run --profile bench-run -p nexus-bench --features due --bin due -- [--posts N] [--few N] [--pollers N] [--ramp]`
+//! `cargo run --profile machine -p nexus-bench --features due --bin due -- [--posts N] [--few N] [--pollers N] [--ramp]`
 //!
 //! First on this machine: the embedded store and its queues, the deployed relay, pollers that claim (`approval::redeem`)
 //! and settle each post as done at once; no network is asked, so what is told is what the house itself takes. A post's
