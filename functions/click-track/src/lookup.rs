@@ -55,14 +55,8 @@ impl Lookup {
     pub(crate) async fn find(&self, code: &LinkCode) -> Result<Option<Arc<Standing>>, Failure> {
         let now = self.ambient.now();
         let outdated = |asked: &Asked| asked.get().is_some_and(|known| known.until <= now);
-        // Of those who come first together one makes the entry; all others only read it.
-        let asked = match self.asked.get(code).filter(|asked| !outdated(asked)) {
-            Some(asked) => asked,
-            None => {
-                let entry = self.asked.entry_by_ref(code);
-                entry.or_insert_with_if(Asked::default, outdated).into_value()
-            }
-        };
+        let entry = self.asked.entry_by_ref(code);
+        let asked = entry.or_insert_with_if(Asked::default, outdated).into_value();
         let known = asked.get_or_try_init(|| self.ask(code, now)).await?;
         Ok(known.standing.clone())
     }

@@ -37,26 +37,16 @@ impl Readings {
     /// The program that presents itself so.
     pub(crate) fn program(&self, raw: &str, own: &Spellings) -> Arc<Program> {
         let presented = Presented::of(raw, own);
-        let known = self.known(&presented);
-        if let Some(program) = self.programs.get(&known) {
-            return program;
-        }
-        let agent = presented.read();
-        let program = Arc::new(Program { bot: bots::by_program(&agent), agent });
-        self.programs.insert(known, Arc::clone(&program));
-        program
+        self.programs.get_with_by_ref(&self.known(&presented), || {
+            let agent = presented.read();
+            Arc::new(Program { bot: bots::by_program(&agent), agent })
+        })
     }
 
     /// The page that a referrer tells of.
     pub(crate) fn page(&self, raw: &str, own: &Spellings) -> Option<Arc<Referrer>> {
         let page = Page::of(raw, own)?;
-        let known = self.known(&page);
-        if let Some(kept) = self.pages.get(&known) {
-            return Some(kept);
-        }
-        let kept = Arc::new(page.kept());
-        self.pages.insert(known, Arc::clone(&kept));
-        Some(kept)
+        Some(self.pages.get_with_by_ref(&self.known(&page), || Arc::new(page.kept())))
     }
 
     fn known(&self, text: &impl Hash) -> Known {

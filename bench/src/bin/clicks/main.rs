@@ -6,7 +6,8 @@
 //! * `geo`: look-ups of two fields beside libmaxminddb's (Debian's `libmaxminddb-dev`), in MaxMind's test database and in a
 //!   generated one of the shape of GeoLite2 City.
 //! * `redirects`: recorded redirects for each second of processor time beside nginx's `return 302` (Debian's `nginx-light`)
-//!   and beside one that axum alone answers, with a window of 5 ms and after the commit; each answer looks an address up, and is found recorded afterwards.
+//!   and beside those of axum alone, with a window of 5 ms and after the commit; each of ours looks an address up, and is
+//!   found recorded afterwards.
 //! * `memory`: the server's memory over millions of clicks.
 //! * `counting`: clicks that `attribute` writes in a second of one processor, and the bytes that they take, by table and
 //!   index.

@@ -28,9 +28,13 @@ pub fn links_in(text: &str) -> Vec<&str> {
 
 /// What X asks for a post of this text, with what it shows described in words or not.
 pub fn post(text: &str, is_described: bool) -> Cost {
-    let post = of_text(text);
+    beside(of_text(text), is_described)
+}
+
+/// The price of a text, with the words for what it shows.
+fn beside(text: Cost, is_described: bool) -> Cost {
     let description = if is_described { DESCRIPTION } else { Cost::ZERO };
-    Cost::micros(post.as_micros().saturating_add(description.as_micros()))
+    Cost::micros(text.as_micros().saturating_add(description.as_micros()))
 }
 
 /// What X asks for the text alone.
@@ -46,8 +50,7 @@ pub fn reads(posts: usize) -> Cost {
 
 /// What the approver is told about the price.
 pub fn note(text: &str, is_described: bool) -> String {
-    let (asked, plain) = (post(text, is_described), post("", is_described));
-    let linked = Cost::micros(plain.as_micros() - POST.as_micros() + POST_WITH_LINK.as_micros());
+    let (plain, linked) = (beside(POST, is_described), beside(POST_WITH_LINK, is_described));
     let words = match is_described {
         true => format!(" Of it {} is for the words on what it shows.", DESCRIPTION.in_dollars()),
         false => String::new(),
@@ -56,15 +59,15 @@ pub fn note(text: &str, is_described: bool) -> String {
     if found.is_empty() {
         return format!(
             "X charges {} dollars for this post; with a link in its text it would be {}.{words}",
-            asked.in_dollars(),
+            plain.in_dollars(),
             linked.in_dollars()
         );
     }
-    let times = asked.as_micros() / plain.as_micros();
+    let times = linked.as_micros() / plain.as_micros();
     format!(
         "X charges {} dollars for this post, because it takes {} for a link. Without a link it is {}: {times} times \
          cheaper.{words}",
-        asked.in_dollars(),
+        linked.in_dollars(),
         found.join(", "),
         plain.in_dollars()
     )
