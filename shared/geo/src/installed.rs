@@ -34,6 +34,12 @@ pub enum Status {
     Unusable(String),
 }
 
+impl Status {
+    const fn is_used(&self) -> bool {
+        matches!(self, Self::Used(_))
+    }
+}
+
 /// The file by which it is known whether it was replaced: device, inode, size, and the time of its last change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stamp([u64; 3], [i64; 2]);
@@ -80,7 +86,10 @@ impl Installed {
         let now = self.0.clock.now();
         let held = self.0.held.read().unwrap_or_else(PoisonError::into_inner);
         match &held.database {
-            Some(database) if !database.may_be_used(now) => Status::Stale(database.built_on()),
+            // Grown old since it was read. A file that cannot be used stays just that, whatever is in memory.
+            Some(database) if held.status.is_used() && !database.may_be_used(now) => {
+                Status::Stale(database.built_on())
+            }
             _ => held.status.clone(),
         }
     }

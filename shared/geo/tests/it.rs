@@ -192,13 +192,31 @@ fn n9_without_a_database_nobody_is_located_and_a_new_one_is_seen_without_a_resta
     assert!(matches!(installed.look(), Status::Unusable(_)));
     assert!(!locate(&installed, "81.2.69.142").is_unlocated());
 
-    // Too old: from that moment on, whether or not anybody looked at the file.
+    // That one grows too old: nobody is located, and the file is still the one that cannot be used.
     clock.move_to(clock_after(young(), MOST_AGE));
     assert!(locate(&installed, "81.2.69.142").is_unlocated());
-    assert_eq!((installed.status(), installed.attribution()), (Status::Stale(day), None));
+    assert!(matches!(installed.status(), Status::Unusable(_)), "{:?}", installed.status());
+    assert_eq!(installed.attribution(), None);
 
     fs::remove_file(&file).unwrap();
     assert_eq!(installed.look(), Status::Absent);
+}
+
+#[test]
+fn n9_a_database_that_grows_too_old_is_not_used_from_that_moment_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(nexus_geo::FILE_NAME);
+    fs::write(&file, bytes()).unwrap();
+    let clock = ManualClock::at(young());
+    let installed = Installed::at(&file, Arc::new(clock.clone()));
+    let Status::Used(day) = installed.status() else { panic!("{:?}", installed.status()) };
+
+    // Whether or not anybody has looked at the file since.
+    clock.move_to(clock_after(young(), MOST_AGE));
+    let stale = (Status::Stale(day), None);
+    assert_eq!((installed.status(), installed.attribution()), stale);
+    assert!(locate(&installed, "81.2.69.142").is_unlocated());
+    assert_eq!((installed.look(), installed.attribution()), stale);
 }
 
 fn clock_after(moment: Timestamp, by: SignedDuration) -> Timestamp {
