@@ -90,6 +90,9 @@ impl Counting {
             "relay" => self.taking::<nexus_relay::Relay>(env),
             "retention-sweep" => self.taking::<nexus_retention_sweep::RetentionSweep>(env),
             "health" => self.taking::<nexus_health::Health>(env),
+            "listen" => self.taking::<nexus_listen::Listen>(env),
+            "recount" => self.taking::<nexus_recount::RecountClicks>(env),
+            "refresh" => self.taking::<nexus_refresh::Refresh>(env),
             _ => return Err(format!("there is no `{name}`: name it here").into()),
         }?;
         match entry {
