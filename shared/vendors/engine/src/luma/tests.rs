@@ -154,7 +154,14 @@ const PART: Part = Part {
     submit: SUBMIT,
     status: STATUS,
     output: OUTPUT,
-    unclear: &["submit.gateway", "submit.error-in-success", "submit.no-id", "submit.cut-off"],
+    unclear: &[
+        "submit.gateway",
+        "submit.503-page",
+        "submit.408",
+        "submit.error-in-success",
+        "submit.no-id",
+        "submit.cut-off",
+    ],
     waiting: (&["status.queued", "status.processing"], 5),
     ready: "status.completed",
     failed: &[

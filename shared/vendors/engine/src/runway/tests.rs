@@ -198,7 +198,14 @@ const PART: Part = Part {
     submit: SUBMIT,
     status: STATUS,
     output: OUTPUT,
-    unclear: &["submit.gateway", "submit.error-in-success", "submit.no-id", "submit.cut-off"],
+    unclear: &[
+        "submit.gateway",
+        "submit.503-page",
+        "submit.408",
+        "submit.error-in-success",
+        "submit.no-id",
+        "submit.cut-off",
+    ],
     waiting: (&["status.pending", "status.throttled", "status.running"], 5),
     ready: "status.succeeded",
     failed: &[

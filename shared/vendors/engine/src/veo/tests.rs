@@ -166,6 +166,8 @@ const PART: Part = Part {
     output: FILE,
     unclear: &[
         "submit.internal",
+        "submit.503-page",
+        "submit.408",
         "submit.wordless-error-in-success",
         "submit.no-id",
         "submit.cut-off",
