@@ -15,8 +15,9 @@ mod looks;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use nexus_core::approval::{self, Claiming, Redeemed, Unsure};
-use nexus_core::effect::{self, EffectId, Found, Outcome, State};
+use nexus_core::effect::{self, EffectId, Found, Outcome, Payload as _, State};
 use nexus_core::{Approved, Blobs, Sender, Table, records};
 use nexus_engine::draft::draft_key;
 use nexus_engine::footage::purchase::{Purchase, Unbriefed};
@@ -117,9 +118,23 @@ impl BuyFootage {
     }
 
     async fn submit(&self, approved: &Approved<Purchase>, at: &Invocation) -> Outcome {
-        match self.unchanged(approved, at).await {
-            Ok((maker, brief)) => maker.submit(&at.on_behalf_of(approved.scope()), &brief).await,
-            Err(outcome) => outcome,
+        let (maker, brief) = match self.unchanged(approved, at).await {
+            Ok(unchanged) => unchanged,
+            Err(outcome) => return outcome,
+        };
+        match maker.submit(&at.on_behalf_of(approved.scope()), &brief).await {
+            Outcome::Throttled { after_seconds }
+                if outlasts(approved.payload(), after_seconds, self.0.ambient.now()) =>
+            {
+                let why = format!(
+                    "{} takes no order for the next {} minutes, and this offer is over before that; ask for \
+                     footage anew then",
+                    approved.payload().provider,
+                    after_seconds.div_ceil(60)
+                );
+                Outcome::Refused { why }
+            }
+            outcome => outcome,
         }
     }
 
@@ -234,4 +249,12 @@ impl BuyFootage {
         }
         Ok(false)
     }
+}
+
+/// Whether a wait ends only when the offer is over: nothing would be bought after it.
+fn outlasts(purchase: &Purchase, after_seconds: u32, now: Timestamp) -> bool {
+    let wait = SignedDuration::from_secs(i64::from(after_seconds));
+    let again = now.saturating_add(wait).unwrap_or(Timestamp::MAX);
+    let until = purchase.due_at().saturating_add(Purchase::grace()).unwrap_or(Timestamp::MAX);
+    until <= again
 }

@@ -1,12 +1,7 @@
 //! Whether it happened, by Runway's status.
 
-use std::time::Duration;
-
 use nexus_outbound::{Answer, CallError};
 use serde_json::Value;
-
-/// The wait where Runway does not name one: what it counts is generations in a day, so seconds do not help.
-const DAILY_WAIT: Duration = Duration::from_secs(60 * 60);
 
 /// Lets an answer of success pass.
 ///
@@ -35,15 +30,22 @@ pub(super) fn refusal(answer: &Answer) -> Result<(), CallError> {
     })
 }
 
-/// As [`refusal`], for a submission: 429 is the day's cap there.
+/// As [`refusal`], for a submission. 429 is the day's cap there: Runway counts generations in 24 hours, and no other
+/// requests. Where it does not say when there is room again, no offer stands that long.
 pub(super) fn refusal_to_make(answer: &Answer) -> Result<(), CallError> {
-    if answer.status.as_u16() == 429 {
-        return Err(CallError::Throttled {
-            after: (!answer.asks_to_wait()).then_some(DAILY_WAIT),
-            why: "Runway makes no more footage for the house today.".to_owned(),
-        });
+    if answer.status.as_u16() != 429 {
+        return refusal(answer);
     }
-    refusal(answer)
+    if answer.asks_to_wait() {
+        let why = "Runway makes no more footage for the house today.".to_owned();
+        return Err(CallError::Throttled { after: None, why });
+    }
+    Err(CallError::Refused {
+        code: "daily_cap".to_owned(),
+        why: "Runway makes no more footage for the house today: what it makes in 24 hours is used up. Ask anew \
+              tomorrow."
+            .to_owned(),
+    })
 }
 
 /// Whether an error has the shape that Runway documents, and is no page of somebody in between.
