@@ -20,8 +20,8 @@ use nexus_core::approval::{self, Claiming, Redeemed, Unsure};
 use nexus_core::effect::{self, EffectId, Found, Outcome, Payload as _, State};
 use nexus_core::{Approved, Blobs, Sender, Table, records};
 use nexus_engine::draft::draft_key;
-use nexus_engine::footage::purchase::{Purchase, Unbriefed};
-use nexus_engine::footage::{FootageBrief, FootageMaker};
+use nexus_engine::footage::purchase::{Entered, Purchase, Unbriefed};
+use nexus_engine::footage::{FootageBrief, FootageMaker, Submitted};
 use nexus_engine::hops::Footage;
 use nexus_engine::platform::{Access, Area};
 use nexus_engine::{Draft, EnginePlatform, Hop, Stage};
@@ -88,12 +88,14 @@ impl QueueFunction for BuyFootage {
             gate: Vec::new(),
         };
         let scope = envelope.scope();
+        let mut entered = None;
         match approval::redeem::<Purchase>(&deps.table, scope, id, claiming).await {
             // It went with what it was for.
             Err(failure) if failure.kind() == FailureKind::NotFound => return Ok(()),
             Err(failure) => return Err(failure),
             Ok(Redeemed::Send(approved)) => {
-                let outcome = self.submit(&approved, at).await;
+                let (outcome, settled) = self.submit(&approved, at).await;
+                entered = settled;
                 approval::settle(approved, outcome, Self::NAME, deps.ambient.now()).await?;
             }
             Ok(Redeemed::LookUp(unsure)) => {
@@ -108,7 +110,7 @@ impl QueueFunction for BuyFootage {
                 | Redeemed::Nothing(_),
             ) => {}
         }
-        self.follow(envelope, id, at).await
+        self.follow(envelope, id, entered, at).await
     }
 }
 
@@ -117,12 +119,25 @@ impl BuyFootage {
         self.0.makers.iter().find(|m| m.name() == provider).map(|m| &**m)
     }
 
-    async fn submit(&self, approved: &Approved<Purchase>, at: &Invocation) -> Outcome {
+    /// What became of it, and what the ledger has of it where the vendor took it.
+    async fn submit(
+        &self,
+        approved: &Approved<Purchase>,
+        at: &Invocation,
+    ) -> (Outcome, Option<Entered>) {
         let (maker, brief) = match self.unchanged(approved, at).await {
             Ok(unchanged) => unchanged,
-            Err(outcome) => return outcome,
+            Err(outcome) => return (outcome, None),
         };
-        match maker.submit(&at.on_behalf_of(approved.scope()), &brief).await {
+        let now = self.0.ambient.now();
+        let call = at.on_behalf_of(approved.scope());
+        let Submitted { outcome, charge } = maker.submit(&call, &brief).await;
+        let entered = charge.map(|charge| Entered {
+            operation: charge.operation.to_owned(),
+            cost: charge.cost,
+            at: now,
+        });
+        let outcome = match outcome {
             Outcome::Throttled { after_seconds }
                 if outlasts(approved.payload(), after_seconds, self.0.ambient.now()) =>
             {
@@ -135,7 +150,8 @@ impl BuyFootage {
                 Outcome::Refused { why }
             }
             outcome => outcome,
-        }
+        };
+        (outcome, entered)
     }
 
     /// The vendor and what it is asked for, if all is still as it was when a person approved it; else what becomes of

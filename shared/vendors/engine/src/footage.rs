@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use nexus_core::egress::Cost;
-use nexus_engine::footage::{FootageBrief, Progress};
+use nexus_engine::footage::{FootageBrief, Progress, Used};
 use nexus_kernel::{Failure, FailureKind, Secret};
 use nexus_outbound::{Answer, CallError, Reading, Usage};
 use serde_json::Value;
@@ -52,23 +52,32 @@ pub struct Job {
     pub(crate) progress: Progress,
     /// Where its footage is, when it is ready. An address lets anybody in who has it.
     pub(crate) output: Option<Secret<String>>,
+    /// What it used, when it is over.
+    pub(crate) used: Option<Used>,
 }
 
 impl Job {
     /// It is not over.
     pub(crate) fn waiting(after_seconds: u32) -> Self {
-        Self { progress: Progress::Waiting { after_seconds }, output: None }
+        Self { progress: Progress::Waiting { after_seconds }, output: None, used: None }
     }
 
     /// It is there.
     pub(crate) fn ready(output: &str) -> Self {
-        Self { progress: Progress::Ready, output: Some(Secret::new(output.to_owned())) }
+        let output = Some(Secret::new(output.to_owned()));
+        Self { progress: Progress::Ready, output, used: None }
     }
 
     /// It came to nothing.
     pub(crate) fn failed(code: &str, why: impl Into<String>, again: bool) -> Self {
         let progress = Progress::Failed { code: code.to_owned(), why: why.into(), again };
-        Self { progress, output: None }
+        Self { progress, output: None, used: None }
+    }
+
+    /// With what the vendor counts for it; for one that is not over, nothing counts yet.
+    pub(crate) fn counted(self, used: Option<Used>) -> Self {
+        let is_over = !matches!(self.progress, Progress::Waiting { .. });
+        Self { used: used.filter(|_| is_over), ..self }
     }
 
     /// The vendor does not know it.

@@ -164,6 +164,7 @@ const PART: Part = Part {
     ],
     waiting: (&["status.queued", "status.processing"], 5),
     ready: "status.completed",
+    used: None,
     failed: &[
         ("status.failed-content-moderated", "moderated", false),
         ("status.failed-generation-failed", "failed", true),

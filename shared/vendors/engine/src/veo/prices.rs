@@ -11,6 +11,9 @@ pub const AS_OF: &str = "2026-11-20";
 /// What the prompt, the picture and the thinking come to at most.
 const BESIDE: Cost = Cost::micros(20_000);
 
+/// What a million tokens cost that come out, in millionths of a dollar: the same source as that of the seconds.
+const A_MILLION_OUT: u128 = 17_500_000;
+
 /// The price of each model that can be set, for each second.
 pub static PRICES: [Price; 2] = [
     Price {
@@ -37,4 +40,11 @@ pub fn of(model: &Model, seconds: u32) -> Cost {
     let price = price.or(PRICES.iter().max_by_key(|price| price.cost));
     let footage = price.map_or(Cost::ZERO, |price| price.of(seconds));
     Cost::micros(footage.as_micros().saturating_add(BESIDE.as_micros()))
+}
+
+/// What footage of so many tokens did cost at most, rounded up.
+pub fn of_tokens(tokens_out: u64) -> Cost {
+    let micros = (u128::from(tokens_out) * A_MILLION_OUT).div_ceil(1_000_000);
+    let micros = i64::try_from(micros).unwrap_or(i64::MAX);
+    Cost::micros(micros.saturating_add(BESIDE.as_micros()))
 }
