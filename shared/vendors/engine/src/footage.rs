@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
+use jiff::civil::Date;
 use nexus_core::egress::Cost;
 use nexus_engine::footage::{FootageBrief, Progress, Used};
 use nexus_kernel::{Failure, FailureKind, Secret};
@@ -21,7 +22,7 @@ pub(crate) mod trial;
 
 pub use maker::{Dialect, Maker};
 
-/// What a vendor asks for footage, as far as it was known on a day.
+/// What a vendor asks for footage, as far as it was known on that day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Price {
     /// The vendor's model.
@@ -30,7 +31,9 @@ pub struct Price {
     pub seconds: u32,
     /// What they cost.
     pub cost: Cost,
-    /// Where this was read.
+    /// The day on which this was read.
+    pub as_of: Date,
+    /// Where it was read.
     pub source: &'static str,
     /// Whether the source is the vendor's own. Where it is not, the number is the highest of those that were found:
     /// too much is reserved rather than too little.
@@ -251,6 +254,7 @@ pub(crate) fn length(engine: &str, lengths: &[u32], wanted: u32) -> Result<u32, 
 #[cfg(test)]
 mod tests {
     use http::{HeaderMap, StatusCode};
+    use jiff::civil::date;
 
     use super::*;
 
@@ -313,6 +317,7 @@ mod tests {
             model: "m",
             seconds: 5,
             cost: Cost::micros(1_000_000),
+            as_of: date(2026, 11, 20),
             source: "a test",
             verified: true,
         };

@@ -1,12 +1,13 @@
 //! Google's price list, for footage of 720p. Google counts tokens; resellers name the seconds that they come to.
 
+use jiff::civil::{Date, date};
 use nexus_core::egress::Cost;
 
 use super::models::Model;
 use crate::footage::Price;
 
 /// The day on which these prices were read.
-pub const AS_OF: &str = "2026-11-20";
+const AS_OF: Date = date(2026, 11, 20);
 
 /// What the prompt, the picture and the thinking come to at most.
 const BESIDE: Cost = Cost::micros(20_000);
@@ -20,6 +21,7 @@ pub static PRICES: [Price; 2] = [
         model: "gemini-omni-1.1-flash",
         seconds: 1,
         cost: Cost::micros(102_000),
+        as_of: AS_OF,
         source: "a reseller's page: 5,792 tokens a second at 17.50 US dollars a million",
         verified: false,
     },
@@ -28,6 +30,7 @@ pub static PRICES: [Price; 2] = [
         model: "gemini-omni-1.2-flash",
         seconds: 1,
         cost: Cost::micros(102_000),
+        as_of: AS_OF,
         source: "as the model before it",
         verified: false,
     },
