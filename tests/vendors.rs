@@ -417,6 +417,15 @@ async fn n29_every_maker_brings_its_footage_and_a_no_is_told() {
     for (maker, sent) in [(Maker::Luma, 2), (Maker::Omni, 2), (Maker::Runway, 0)] {
         assert_eq!(vendors.asked(Operation::Submit(maker)).len(), sent, "{maker:?}");
     }
+    // Of its no Google tells no usage: that stays as it was expected. What it made is settled by what it tells.
+    let ledger = stage.get(WHO, "/v1/egress").await;
+    let lines = ledger["lines"].as_array().unwrap();
+    let orders = lines.iter().find(|line| line["operation"] == "create-interaction").unwrap();
+    assert_eq!(
+        (&orders["tokens_out"], &orders["cost_micros"]),
+        (&json!(28_960), &json!(530_000 + 526_800)),
+        "{orders}"
+    );
     assert_nothing_wrong(&vendors);
     assert_no_work_is_left(&stage).await;
 }

@@ -10,8 +10,8 @@ use nexus_core::outbox::Outgoing;
 use nexus_core::table::CommitError;
 use nexus_core::{Envelope, Op, records};
 use nexus_engine::draft::draft_key;
-use nexus_engine::footage::MAX_FOOTAGE;
 use nexus_engine::footage::purchase::{Footage, FootageJob, JobState, Purchase, job_key};
+use nexus_engine::footage::{MAX_FOOTAGE, Used};
 use nexus_engine::hops::Step;
 use nexus_engine::media::NamedBlob;
 use nexus_engine::platform::Area;
@@ -98,8 +98,8 @@ impl BuyFootage {
     }
 
     /// Puts footage into its draft: the blob and its name, the draft a revision further and back at `animate`, the
-    /// message and the job's end, all but the blob in one commit. Where the draft has gone on without it, the footage
-    /// is kept out, and why is answered.
+    /// message, the job's end and what it used, all but the blob in one commit. Where the draft has gone on without it,
+    /// the footage is kept out, and why is answered.
     ///
     /// # Errors
     /// A store does not answer; nothing was committed, or the same message finds it committed.
@@ -108,6 +108,7 @@ impl BuyFootage {
         envelope: &Envelope,
         effect: &Effect<Purchase>,
         checked: Checked,
+        used: Option<Used>,
     ) -> Result<Option<String>, Failure> {
         let (deps, scope) = (&self.0, envelope.scope());
         let (table, purchase) = (&*deps.table, effect.payload());
@@ -130,8 +131,10 @@ impl BuyFootage {
             };
             let mut ops: Vec<Op> = vec![blob_names::name(scope, &video.key, &purchase.draft)];
             job.record.looks = job.record.looks.saturating_add(1);
+            job.record.used = used;
             job.record.rests_as(JobState::Ready { video: video.digest });
             ops.push(job.update(scope));
+            ops.extend(job.record.corrections(table, scope).await?);
             let films = std::mem::take(&mut draft.record.films);
             let dropped = films.into_values().flat_map(|f| [f.video.key, f.poster.key]);
             ops.extend(dropped.map(|blob| blob_names::forget(scope, &blob)));

@@ -5,7 +5,7 @@ use nexus_core::effect::{self, Effect, EffectId, Outcome, State};
 use nexus_core::outbox::Outgoing;
 use nexus_core::{Envelope, Op, Scope, Stored, records};
 use nexus_engine::draft::draft_key;
-use nexus_engine::footage::purchase::{FootageJob, JobState, Purchase, job_key};
+use nexus_engine::footage::purchase::{Entered, FootageJob, JobState, Purchase, job_key};
 use nexus_engine::hops::Footage;
 use nexus_engine::{Draft, Hop};
 use nexus_handler::Invocation;
@@ -25,11 +25,13 @@ pub(crate) fn receipt(effect: &Effect<Purchase>) -> Option<&str> {
 }
 
 impl BuyFootage {
-    /// Does what there is to do about a purchase after it was claimed, or was found to be somebody else's.
+    /// Does what there is to do about a purchase after it was claimed, or was found to be somebody else's. `entered` is
+    /// what the ledger has of it, where it was submitted just now.
     pub(crate) async fn follow(
         &self,
         envelope: &Envelope,
         id: EffectId,
+        entered: Option<Entered>,
         at: &Invocation,
     ) -> Result<(), Failure> {
         let (table, scope) = (&*self.0.table, envelope.scope());
@@ -46,6 +48,7 @@ impl BuyFootage {
                     let now = self.0.ambient.now();
                     let receipt = receipt(&effect).unwrap_or_default().to_owned();
                     job.record.taken(receipt, now);
+                    job.record.entered = entered;
                     self.look_again(envelope, job, FIRST_LOOK).await
                 }
                 _ => self.look(envelope, &effect, job, at).await,
@@ -91,7 +94,7 @@ impl BuyFootage {
         }
     }
 
-    /// Commits that a job is over or waits for a person, with what the draft tells of it.
+    /// Commits that a job is over or waits for a person, with what it used and what the draft tells of it.
     pub(crate) async fn end(
         &self,
         scope: &Scope,
@@ -102,6 +105,7 @@ impl BuyFootage {
         let table = &*self.0.table;
         job.record.rests_as(state);
         let mut ops: Vec<Op> = vec![job.update(scope)];
+        ops.extend(job.record.corrections(table, scope).await?);
         if let Some((code, text)) = note {
             let key = draft_key(scope, job.record.draft);
             let draft = records::load::<Draft>(table, &key, self.0.ambient.now()).await?;

@@ -15,12 +15,13 @@ mod looks;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use nexus_core::approval::{self, Claiming, Redeemed, Unsure};
-use nexus_core::effect::{self, EffectId, Found, Outcome, State};
+use nexus_core::effect::{self, EffectId, Found, Outcome, Payload as _, State};
 use nexus_core::{Approved, Blobs, Sender, Table, records};
 use nexus_engine::draft::draft_key;
-use nexus_engine::footage::purchase::{Purchase, Unbriefed};
-use nexus_engine::footage::{FootageBrief, FootageMaker};
+use nexus_engine::footage::purchase::{Entered, Purchase, Unbriefed};
+use nexus_engine::footage::{FootageBrief, FootageMaker, Submitted};
 use nexus_engine::hops::Footage;
 use nexus_engine::platform::{Access, Area};
 use nexus_engine::{Draft, EnginePlatform, Hop, Stage};
@@ -87,12 +88,14 @@ impl QueueFunction for BuyFootage {
             gate: Vec::new(),
         };
         let scope = envelope.scope();
+        let mut entered = None;
         match approval::redeem::<Purchase>(&deps.table, scope, id, claiming).await {
             // It went with what it was for.
             Err(failure) if failure.kind() == FailureKind::NotFound => return Ok(()),
             Err(failure) => return Err(failure),
             Ok(Redeemed::Send(approved)) => {
-                let outcome = self.submit(&approved, at).await;
+                let (outcome, settled) = self.submit(&approved, at).await;
+                entered = settled;
                 approval::settle(approved, outcome, Self::NAME, deps.ambient.now()).await?;
             }
             Ok(Redeemed::LookUp(unsure)) => {
@@ -107,7 +110,7 @@ impl QueueFunction for BuyFootage {
                 | Redeemed::Nothing(_),
             ) => {}
         }
-        self.follow(envelope, id, at).await
+        self.follow(envelope, id, entered, at).await
     }
 }
 
@@ -116,11 +119,39 @@ impl BuyFootage {
         self.0.makers.iter().find(|m| m.name() == provider).map(|m| &**m)
     }
 
-    async fn submit(&self, approved: &Approved<Purchase>, at: &Invocation) -> Outcome {
-        match self.unchanged(approved, at).await {
-            Ok((maker, brief)) => maker.submit(&at.on_behalf_of(approved.scope()), &brief).await,
-            Err(outcome) => outcome,
-        }
+    /// What became of it, and what the ledger has of it where the vendor took it.
+    async fn submit(
+        &self,
+        approved: &Approved<Purchase>,
+        at: &Invocation,
+    ) -> (Outcome, Option<Entered>) {
+        let (maker, brief) = match self.unchanged(approved, at).await {
+            Ok(unchanged) => unchanged,
+            Err(outcome) => return (outcome, None),
+        };
+        let now = self.0.ambient.now();
+        let call = at.on_behalf_of(approved.scope());
+        let Submitted { outcome, charge } = maker.submit(&call, &brief).await;
+        let entered = charge.map(|charge| Entered {
+            operation: charge.operation.to_owned(),
+            cost: charge.cost,
+            at: now,
+        });
+        let outcome = match outcome {
+            Outcome::Throttled { after_seconds }
+                if outlasts(approved.payload(), after_seconds, self.0.ambient.now()) =>
+            {
+                let why = format!(
+                    "{} takes no order for the next {} minutes, and this offer is over before that; ask for \
+                     footage anew then",
+                    approved.payload().provider,
+                    after_seconds.div_ceil(60)
+                );
+                Outcome::Refused { why }
+            }
+            outcome => outcome,
+        };
+        (outcome, entered)
     }
 
     /// The vendor and what it is asked for, if all is still as it was when a person approved it; else what becomes of
@@ -234,4 +265,12 @@ impl BuyFootage {
         }
         Ok(false)
     }
+}
+
+/// Whether a wait ends only when the offer is over: nothing would be bought after it.
+fn outlasts(purchase: &Purchase, after_seconds: u32, now: Timestamp) -> bool {
+    let wait = SignedDuration::from_secs(i64::from(after_seconds));
+    let again = now.saturating_add(wait).unwrap_or(Timestamp::MAX);
+    let until = purchase.due_at().saturating_add(Purchase::grace()).unwrap_or(Timestamp::MAX);
+    until <= again
 }

@@ -6,7 +6,7 @@ use nexus_core::{Envelope, Stored, records};
 use nexus_engine::Draft;
 use nexus_engine::draft::draft_key;
 use nexus_engine::footage::purchase::{FootageJob, JobState, LAST_TRIES, Purchase};
-use nexus_engine::footage::{FootageMaker, Progress};
+use nexus_engine::footage::{FootageMaker, Looked, Progress};
 use nexus_handler::Invocation;
 use nexus_kernel::{Failure, FailureKind, Timestamp};
 
@@ -49,7 +49,7 @@ impl BuyFootage {
             return Ok(());
         };
         job.record.looks = job.record.looks.saturating_add(1);
-        match self.see(envelope, effect, &job, &name, until, at).await? {
+        match self.see(envelope, effect, &mut job, &name, until, at).await? {
             Seen::Arrived => Ok(()),
             Seen::Over(state, note) => self.end(envelope.scope(), job, state, note).await,
             Seen::Again(after) => self.look_again(envelope, job, after).await,
@@ -76,13 +76,14 @@ impl BuyFootage {
         &self,
         envelope: &Envelope,
         effect: &Effect<Purchase>,
-        job: &Stored<FootageJob>,
+        job: &mut Stored<FootageJob>,
         name: &str,
         until: Timestamp,
         at: &Invocation,
     ) -> Result<Seen, Failure> {
         let scope = envelope.scope();
-        let provider = &job.record.provider;
+        let provider = job.record.provider.clone();
+        let provider = provider.as_str();
         let Some(maker) = self.maker(provider) else {
             let why = format!("Nothing here can ask {provider} any more.");
             return Ok(Seen::Failing(Failure::unavailable(why)));
@@ -101,10 +102,11 @@ impl BuyFootage {
                 Seen::Over(JobState::Cancelled { why }, None)
             });
         }
-        let progress = match maker.status(&call, name).await {
-            Ok(progress) => progress,
+        let Looked { progress, used } = match maker.status(&call, name).await {
+            Ok(looked) => looked,
             Err(failure) => return Ok(Seen::Failing(failure)),
         };
+        job.record.used = used;
         match progress {
             Progress::Waiting { after_seconds } if self.0.ambient.now() < until => {
                 Ok(Seen::Again(after_seconds))
@@ -135,7 +137,7 @@ impl BuyFootage {
                         return Ok(failed(provider, "unusable", why, true));
                     }
                 };
-                match self.arrive(envelope, effect, checked).await? {
+                match self.arrive(envelope, effect, checked, used).await? {
                     None => Ok(Seen::Arrived),
                     Some(why) => {
                         let text = format!("Footage of {provider} came too late: {why}");

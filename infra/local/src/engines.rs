@@ -161,6 +161,8 @@ impl Engines {
         let places = self.locator.attribution().unwrap_or_else(|| {
             "none: clicks are kept without a place (`nexus geo install`)".to_owned()
         });
+        let prices = suite::prices_as_of().into_iter();
+        let prices: Vec<String> = prices.map(|(vendor, day)| format!("{vendor} {day}")).collect();
         let translator = self
             .translator
             .as_ref()
@@ -185,6 +187,7 @@ impl Engines {
                     Err(format!("{} is missing", font.display()))
                 },
             },
+            Found { purpose: "prices as of", engine: Ok(prices.join(", ")) },
         ]
     }
 
@@ -226,5 +229,18 @@ impl Speech for Silent {
 
     async fn say(&self, _: &CallContext, _: Language, _: &str) -> Result<Spoken, Failure> {
         Err(Failure::unavailable("No voice is installed."))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_days_on_which_prices_were_read_are_shown() {
+        let report = Engines::locate(&Places::default()).await.report().await;
+        let prices = report.into_iter().find(|found| found.purpose == "prices as of");
+        let told = prices.unwrap().engine.unwrap();
+        assert!(told.contains("runway 2026-11-20") && told.contains("x 2026-11-21"), "{told}");
     }
 }

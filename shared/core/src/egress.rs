@@ -3,13 +3,14 @@
 //!
 //! A call is entered before its first try: counted, its fields named, its estimate reserved under the tenant's cap
 //! of the month, all in one commit. Afterwards it is settled by what it used. What dies in between stays reserved
-//! until the month is over: nobody knows what it cost.
+//! until the month is over: nobody knows what it cost. Where a vendor says later what a call came to, it is corrected.
 //!
 //! All of it is counters, so that calls of many functions add up without reading what the others wrote. The cap
 //! bounds the counter of what is taken in the very operation that adds to it.
 //!
 //! **Never here:** sending, a vendor's prices, a field's value.
 
+mod correction;
 mod counts;
 mod ledger;
 mod month;
@@ -21,6 +22,7 @@ use std::fmt;
 use nexus_kernel::{Failure, Timestamp};
 use serde::{Deserialize, Serialize};
 
+pub use self::correction::{Correction, correction};
 use self::counts::Count;
 pub use self::ledger::{Line, ledger};
 use self::ledger::{What, key};

@@ -10,7 +10,8 @@ use futures::future::join_all;
 use nexus_contract::memory::MemoryTable;
 use nexus_contract::{Fault, Faults, Flaky, START};
 use nexus_core::egress::{
-    self, Cost, DEFAULT_CAP, Ended, EntryId, Leaving, MAX_CAP, MAX_FIELDS, Month, Settled, SpendCap,
+    self, Correction, Cost, DEFAULT_CAP, Ended, EntryId, Leaving, MAX_CAP, MAX_FIELDS, Month,
+    Settled, SpendCap,
 };
 use nexus_core::sweep::DueKind;
 use nexus_core::table::{CommitError, CommitToken, Page, Query, Slice, StoreError};
@@ -71,6 +72,19 @@ impl Scene {
 
     async fn settle(&self, entry: egress::Entry, settled: Settled) {
         egress::settle(&*self.table, &self.scope, entry, settled, self.now()).await.unwrap();
+    }
+
+    /// Corrects a call that was settled by so much.
+    async fn correct(&self, settled: i64, cost: i64, tokens_out: u64) {
+        let (settled, cost) = (Cost::micros(settled), Cost::micros(cost));
+        let (vendor, operation, entered) = ("muse", "write", self.now());
+        let tokens_in = 0;
+        let correction =
+            Correction { vendor, operation, entered, settled, cost, tokens_in, tokens_out };
+        let ops = egress::correction(&*self.table, &self.scope, correction).await.unwrap();
+        if !ops.is_empty() {
+            self.table.commit(ops, None).await.unwrap();
+        }
     }
 
     async fn cap(&self, vendor: &str, cap: i64) {
@@ -240,6 +254,32 @@ async fn a_cost_beyond_the_estimate_is_told_and_holds_the_next_call() {
     let entry = scene.enter(leaving(&fields, 0)).await.unwrap();
     scene.settle(entry, settled(7)).await;
     assert_eq!(scene.standing().await, (1_507, 0));
+}
+
+#[tokio::test]
+async fn a_settled_call_is_corrected_by_what_it_came_to_in_the_end() {
+    let (scene, fields) = (scene(), fields(&["model"]));
+    scene.cap("muse", 1_000).await;
+    let entry = scene.enter(leaving(&fields, 1_000)).await.unwrap();
+    scene.settle(entry, settled(1_000)).await;
+    assert_eq!(kind(&scene.enter(leaving(&fields, 1)).await), Some(FailureKind::Denied));
+    // What cost nothing in the end is free again, and what cost more is told.
+    scene.correct(1_000, 0, 0).await;
+    assert_eq!(scene.standing().await, (0, 0));
+    let entry = scene.enter(leaving(&fields, 500)).await.unwrap();
+    scene.settle(entry, settled(500)).await;
+    scene.correct(500, 700, 46).await;
+    scene.correct(700, 650, 4).await;
+    assert_eq!(scene.standing().await, (650, 0));
+    let lines = scene.ledger().await;
+    let [write] = lines.as_slice() else { panic!("{lines:?}") };
+    assert_eq!((write.calls, write.tokens_out, write.cost), (2, 50, Cost::micros(650)));
+    // Where nothing is to be corrected nothing is written, and nobody gets money back that was not counted.
+    let rows = scene.rows().await;
+    scene.correct(650, 650, 0).await;
+    assert_eq!(scene.rows().await, rows);
+    scene.correct(9_000, 0, 0).await;
+    assert_eq!(scene.standing().await, (0, 0));
 }
 
 /// A table that lets nobody commit before so many have read; later readers let others go first.

@@ -9,10 +9,15 @@ use bytes::Bytes;
 use nexus_core::CallContext;
 use nexus_core::effect::{Found, Outcome};
 use nexus_core::egress::Cost;
-use nexus_engine::footage::{FootageBrief, FootageMaker, Progress, Quote};
+use nexus_engine::footage::{
+    Charge, FootageBrief, FootageMaker, Looked, Progress, Quote, Submitted, Used,
+};
 use nexus_kernel::{Failure, Timestamp};
 
 use crate::fakes::{Calls, lock};
+
+/// What a submission is called in the ledger. Whether it is entered there is the test's matter.
+pub const OPERATION: &str = "make";
 
 /// Makes 5 or 10 seconds, for 5 cents each; its jobs are `job-1`, `job-2` and so on. Answers that a test queued come
 /// first, one for each call.
@@ -36,6 +41,7 @@ struct State {
     micros_a_second: i64,
     can_cancel: bool,
     clip: Bytes,
+    used: Option<Used>,
     jobs: Vec<FootageBrief>,
     outcomes: VecDeque<Outcome>,
     findings: VecDeque<Found>,
@@ -58,6 +64,7 @@ impl FakeFootageMaker {
             micros_a_second: 50_000,
             can_cancel: true,
             clip: Bytes::from_static(b"no moving picture"),
+            used: None,
             jobs: Vec::new(),
             outcomes: VecDeque::new(),
             findings: VecDeque::new(),
@@ -79,6 +86,11 @@ impl FakeFootageMaker {
     /// What a finished job holds from now on.
     pub fn gives(&self, clip: impl Into<Bytes>) {
         lock(&self.state).clip = clip.into();
+    }
+
+    /// What a job used that is over, from now on; until then it does not tell.
+    pub fn counts(&self, used: Used) {
+        lock(&self.state).used = Some(used);
     }
 
     /// Its model from now on.
@@ -151,8 +163,9 @@ impl FootageMaker for FakeFootageMaker {
         Ok(Quote { seconds, cost: Cost::micros(micros) })
     }
 
-    async fn submit(&self, _: &CallContext, brief: &FootageBrief) -> Outcome {
+    async fn submit(&self, _: &CallContext, brief: &FootageBrief) -> Submitted {
         self.submitted.note(brief.clone());
+        let cost = self.quote(brief).map_or(Cost::ZERO, |quote| quote.cost);
         let mut state = lock(&self.state);
         let receipt = job(state.jobs.len() + 1);
         let done = Outcome::Done { receipt, url: None };
@@ -160,12 +173,16 @@ impl FootageMaker for FakeFootageMaker {
         if matches!(outcome, Outcome::Done { .. } | Outcome::Unknown { .. }) {
             state.jobs.push(brief.clone());
         }
-        outcome
+        let is_done = matches!(outcome, Outcome::Done { .. });
+        Submitted { outcome, charge: is_done.then_some(Charge { operation: OPERATION, cost }) }
     }
 
-    async fn status(&self, _: &CallContext, job: &str) -> Result<Progress, Failure> {
+    async fn status(&self, _: &CallContext, job: &str) -> Result<Looked, Failure> {
         self.asked.note(job.to_owned());
-        lock(&self.state).progress.pop_front().unwrap_or(Ok(Progress::Ready))
+        let mut state = lock(&self.state);
+        let progress = state.progress.pop_front().unwrap_or(Ok(Progress::Ready))?;
+        let is_over = !matches!(progress, Progress::Waiting { .. });
+        Ok(Looked { progress, used: state.used.filter(|_| is_over) })
     }
 
     async fn fetch(&self, _: &CallContext, job: &str) -> Result<Bytes, Failure> {

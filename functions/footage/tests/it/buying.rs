@@ -251,6 +251,25 @@ async fn n29_a_vendor_that_asks_to_wait_gets_its_time() {
 }
 
 #[tokio::test]
+async fn n29_a_wait_that_outlasts_the_offer_ends_the_purchase_and_says_when_to_ask_anew() {
+    for (after_seconds, state, job) in
+        [(3_599, State::Approved, "ordered"), (3_600, State::Refused, "failed")]
+    {
+        let house = House::new();
+        let (_, draft) = house.finished().await;
+        let purchase = house.approved(&draft, 1).await;
+        house.maker().answer(Outcome::Throttled { after_seconds });
+        assert!(house.deliver(purchase.id).await);
+        assert_eq!((house.maker().sold(), house.state(&purchase).await), (0, state));
+        assert_eq!(house.job_state(&purchase).await, job);
+        let notes = house.notes(&draft).await;
+        let is_told = |text: &str| text.contains("60 minutes") && text.contains("anew");
+        assert!(notes.iter().all(|n| n.code == "footage_refused" && is_told(&n.text)), "{notes:?}");
+        assert_eq!(notes.is_empty(), job == "ordered");
+    }
+}
+
+#[tokio::test]
 async fn n15_n29_an_unknown_submission_is_looked_up_before_anything_is_bought_again() {
     // It reached the vendor, and only the answer was lost.
     let house = House::new();

@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use nexus_core::effect::{Found, Outcome, State};
+use nexus_core::egress::{self, Cost, Ended, EntryId, Leaving, Month, Settled};
 use nexus_core::{Blobs, Condition, Op, RecordKind};
 use nexus_engine::blob_names::BlobName;
 use nexus_engine::draft::draft_key;
-use nexus_engine::footage::Progress;
 use nexus_engine::footage::purchase::{JobState, PATIENCE};
+use nexus_engine::footage::{Progress, Used};
 use nexus_engine::hops::Step;
 use nexus_engine::{Draft, Hop, Stage};
 use nexus_kernel::{Digest, Failure, FailureKind};
+use nexus_testkit::footage::OPERATION;
 
 use crate::house::{House, clip, codes, letter, made, scope, secs};
 
@@ -114,6 +116,69 @@ async fn n29_a_job_that_fails_is_told_with_its_reason_and_nothing_is_bought_agai
     assert_eq!((draft.stage, draft.revision), (before.stage, before.revision));
     assert_eq!(draft.films, before.films);
     assert_eq!(house.state(&purchase).await, State::Done, "the money is spent");
+}
+
+/// Enters a submission of so much, and settles it by that: what the way out does.
+async fn entered(house: &House, cost: Cost) {
+    let (table, now) = (&house.platform.table, house.platform.now());
+    let fields = BTreeSet::new();
+    let leaving =
+        Leaving { vendor: "runway", operation: OPERATION, fields: &fields, estimate: cost };
+    let id = EntryId::derived(&["submission"]);
+    let entry = egress::enter_as(table, &scope(), leaving, id, now).await.unwrap();
+    let (ended, tries, units) = (Ended::Done, 1, 5);
+    let settled = Settled { ended, tries, tokens_in: 0, tokens_out: 0, units, cost };
+    egress::settle(table, &scope(), entry, settled, now).await.unwrap();
+}
+
+/// What the ledger has of submissions, and what is spent and reserved, in millionths.
+async fn standing(house: &House) -> (u64, u64, i64, i64, i64) {
+    let (table, now) = (&house.platform.table, house.platform.now());
+    let lines = egress::ledger(table, &scope(), Month::of(now), now).await.unwrap();
+    let all = egress::spending(table, &scope(), Month::of(now), now).await.unwrap();
+    let ([line], [spending]) = (lines.as_slice(), all.as_slice()) else {
+        panic!("{lines:?} {all:?}")
+    };
+    let (spent, reserved) = (spending.spent.as_micros(), spending.reserved.as_micros());
+    (line.tokens_in, line.tokens_out, line.cost.as_micros(), spent, reserved)
+}
+
+#[tokio::test]
+async fn n29_what_a_job_cost_in_the_end_is_settled_once() {
+    let failed = Progress::Failed { code: "failed".into(), why: "It broke.".into(), again: true };
+    for (progress, state) in [(Progress::Ready, "ready"), (failed, "failed")] {
+        let house = House::new();
+        let (_, purchase) = house.taken().await;
+        let expected = purchase.payload().at_most;
+        entered(&house, expected).await;
+        house.maker().counts(Used { tokens_in: 7, tokens_out: 46, cost: Cost::micros(30_000) });
+        // It is ready twice: what it used is told each time.
+        house.maker().says(waiting(20));
+        house.maker().says(Ok(progress.clone()));
+        house.maker().says(Ok(progress));
+        house.maker().hands_over(Err(Failure::unavailable("not now")));
+        let (before, until) = ((0, 0, 250_000, 250_000, 0), secs(20));
+        house.live(until).await;
+        assert_eq!((expected, standing(&house).await), (Cost::micros(250_000), before));
+        house.live(secs(300)).await;
+        assert_eq!(house.job_state(&purchase).await, state);
+        let settled = (7, 46, 30_000, 30_000, 0);
+        assert_eq!(standing(&house).await, settled, "{state}");
+        house.deliver_bodies(&vec![letter(&scope(), purchase.id); 3]).await;
+        house.relay().await;
+        house.live(secs(30)).await;
+        assert_eq!(standing(&house).await, settled, "{state}");
+    }
+}
+
+#[tokio::test]
+async fn n29_what_no_vendor_tells_stays_as_it_was_expected() {
+    let house = House::new();
+    let (_, purchase) = house.taken().await;
+    entered(&house, purchase.payload().at_most).await;
+    house.live(secs(120)).await;
+    assert_eq!(house.job_state(&purchase).await, "ready");
+    assert_eq!(standing(&house).await, (0, 0, 250_000, 250_000, 0));
 }
 
 #[tokio::test]

@@ -17,6 +17,8 @@
 //!    with every other failure, fetching later may help.
 //! 5. To cancel never deletes what is finished as far as the vendor said, and is no error when the job is over.
 //! 6. No address, key or raw word of a vendor stands in anything that is told or printed.
+//! 7. What a job used is told with its end, where the vendor tells it, each time it is asked for: whoever asks settles it
+//!    once.
 
 pub mod buying;
 pub mod purchase;
@@ -75,6 +77,44 @@ pub struct Quote {
     pub cost: Cost,
 }
 
+/// What a submission came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Submitted {
+    /// Whether the vendor took the job. `Done`'s receipt is the job's id there.
+    pub outcome: Outcome,
+    /// What the ledger has of it, where the vendor took it.
+    pub charge: Option<Charge>,
+}
+
+/// What the ledger has of a submission: what it is taken to cost until the job is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Charge {
+    /// The operation, by its name in the ledger.
+    pub operation: &'static str,
+    /// What it was settled by.
+    pub cost: Cost,
+}
+
+/// What a look at a job found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Looked {
+    /// How far it is.
+    pub progress: Progress,
+    /// What it used, once it is over and where the vendor tells.
+    pub used: Option<Used>,
+}
+
+/// What a job that is over used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Used {
+    /// Tokens that went in.
+    pub tokens_in: u64,
+    /// Tokens that came out.
+    pub tokens_out: u64,
+    /// What it cost.
+    pub cost: Cost,
+}
+
 /// How far a submitted job came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
@@ -114,14 +154,14 @@ pub trait FootageMaker: Send + Sync {
     /// It cannot: the field and the remedy.
     fn quote(&self, brief: &FootageBrief) -> Result<Quote, Failure>;
 
-    /// Asks for it, once. `Done`'s receipt is the job's id at the vendor.
-    async fn submit(&self, at: &CallContext, brief: &FootageBrief) -> Outcome;
+    /// Asks for it, once.
+    async fn submit(&self, at: &CallContext, brief: &FootageBrief) -> Submitted;
 
     /// How far the job is. [`Progress::Waiting`] names the vendor's least interval; the caller adds its jitter.
     ///
     /// # Errors
     /// The vendor does not answer, or not so that it can be read.
-    async fn status(&self, at: &CallContext, job: &str) -> Result<Progress, Failure>;
+    async fn status(&self, at: &CallContext, job: &str) -> Result<Looked, Failure>;
 
     /// The bytes of a job that is [`Progress::Ready`]; not checked.
     ///

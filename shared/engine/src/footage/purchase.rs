@@ -11,14 +11,14 @@ use bytes::Bytes;
 use jiff::SignedDuration;
 use nexus_core::blobs::BlobError;
 use nexus_core::effect::{EffectId, Payload};
-use nexus_core::egress::Cost;
+use nexus_core::egress::{self, Correction, Cost};
 use nexus_core::sweep::DueKind;
-use nexus_core::table::IndexEntry;
-use nexus_core::{Blobs, Key, Record, RecordKind, Scope};
+use nexus_core::table::{IndexEntry, StoreError};
+use nexus_core::{Blobs, Key, Op, Record, RecordKind, Scope, Table};
 use nexus_kernel::{Digest, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{FootageBrief, Shape, StartPicture};
+use super::{FootageBrief, Shape, StartPicture, Used};
 use crate::draft::DraftId;
 use crate::media::NamedBlob;
 
@@ -231,6 +231,17 @@ impl JobState {
     }
 }
 
+/// What the ledger has of a job's submission.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entered {
+    /// The operation, by its name there.
+    pub operation: String,
+    /// What it was settled by.
+    pub cost: Cost,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// The job that a vendor was given by an approved purchase. It is made with the approval, in one commit, and found by
 /// the index of what is due until it is over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -250,6 +261,12 @@ pub struct FootageJob {
     pub look_at: Option<Timestamp>,
     /// Who called it off, where somebody did: the vendor is told at the next look.
     pub stop: Option<String>,
+    /// What the ledger has of its submission; unknown where whoever submitted it died.
+    #[serde(default)]
+    pub entered: Option<Entered>,
+    /// What it used, where the vendor told.
+    #[serde(default)]
+    pub used: Option<Used>,
 }
 
 impl Record for FootageJob {
@@ -281,6 +298,8 @@ impl FootageJob {
             looks: 0,
             look_at: Some(now),
             stop: None,
+            entered: None,
+            used: None,
         }
     }
 
@@ -294,6 +313,33 @@ impl FootageJob {
     pub fn rests_as(&mut self, state: JobState) {
         self.state = state;
         self.look_at = None;
+    }
+
+    /// The operations that bring the ledger from what was expected of it to what it used, for the commit in which it
+    /// ends: so it is done once. None where the vendor told no more.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn corrections(
+        &self,
+        table: &dyn Table,
+        scope: &Scope,
+    ) -> Result<Vec<Op>, StoreError> {
+        let (Some(entered), Some(used)) = (&self.entered, &self.used) else {
+            return Ok(Vec::new());
+        };
+        let Entered { operation, cost: settled, at } = entered;
+        let Used { tokens_in, tokens_out, cost } = *used;
+        let correction = Correction {
+            vendor: &self.provider,
+            operation,
+            entered: *at,
+            settled: *settled,
+            cost,
+            tokens_in,
+            tokens_out,
+        };
+        egress::correction(table, scope, correction).await
     }
 
     /// Sets the moment of the next look, about so many seconds from now, and no later than its time ends; the whole

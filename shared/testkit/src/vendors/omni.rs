@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 
 use super::{Came, Maker, Manner, No, Operation, Shared, Stand, google, says};
 
+/// What comes out for five seconds of 720p.
+const TOKENS: u64 = 28_960;
+
 static MANNER: Manner = Manner { vendor: "veo", key: Some(("x-goog-api-key", "")), says: no };
 
 pub(super) fn routes() -> Router<Shared> {
@@ -81,7 +84,11 @@ async fn look(State(house): State<Shared>, Path(id): Path<String>, came: Came) -
                     { "type": "thought", "signature": "c2ln" },
                     { "type": "model_output", "content": [video] },
                 ]);
-                told(&id, "completed", steps)
+                let usage = json!({ "total_input_tokens": 10, "total_output_tokens": TOKENS });
+                says(
+                    200,
+                    json!({ "id": id, "status": "completed", "steps": steps, "usage": usage }),
+                )
             }
         })
     })

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
+use jiff::civil::Date;
 use nexus_core::egress::Cost;
-use nexus_engine::footage::{FootageBrief, Progress};
+use nexus_engine::footage::{FootageBrief, Progress, Used};
 use nexus_kernel::{Failure, FailureKind, Secret};
 use nexus_outbound::{Answer, CallError, Reading, Usage};
 use serde_json::Value;
@@ -21,7 +22,7 @@ pub(crate) mod trial;
 
 pub use maker::{Dialect, Maker};
 
-/// What a vendor asks for footage, as far as it was known on a day.
+/// What a vendor asks for footage, as far as it was known on that day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Price {
     /// The vendor's model.
@@ -30,7 +31,9 @@ pub struct Price {
     pub seconds: u32,
     /// What they cost.
     pub cost: Cost,
-    /// Where this was read.
+    /// The day on which this was read.
+    pub as_of: Date,
+    /// Where it was read.
     pub source: &'static str,
     /// Whether the source is the vendor's own. Where it is not, the number is the highest of those that were found:
     /// too much is reserved rather than too little.
@@ -52,23 +55,32 @@ pub struct Job {
     pub(crate) progress: Progress,
     /// Where its footage is, when it is ready. An address lets anybody in who has it.
     pub(crate) output: Option<Secret<String>>,
+    /// What it used, when it is over.
+    pub(crate) used: Option<Used>,
 }
 
 impl Job {
     /// It is not over.
     pub(crate) fn waiting(after_seconds: u32) -> Self {
-        Self { progress: Progress::Waiting { after_seconds }, output: None }
+        Self { progress: Progress::Waiting { after_seconds }, output: None, used: None }
     }
 
     /// It is there.
     pub(crate) fn ready(output: &str) -> Self {
-        Self { progress: Progress::Ready, output: Some(Secret::new(output.to_owned())) }
+        let output = Some(Secret::new(output.to_owned()));
+        Self { progress: Progress::Ready, output, used: None }
     }
 
     /// It came to nothing.
     pub(crate) fn failed(code: &str, why: impl Into<String>, again: bool) -> Self {
         let progress = Progress::Failed { code: code.to_owned(), why: why.into(), again };
-        Self { progress, output: None }
+        Self { progress, output: None, used: None }
+    }
+
+    /// With what the vendor counts for it; for one that is not over, nothing counts yet.
+    pub(crate) fn counted(self, used: Option<Used>) -> Self {
+        let is_over = !matches!(self.progress, Progress::Waiting { .. });
+        Self { used: used.filter(|_| is_over), ..self }
     }
 
     /// The vendor does not know it.
@@ -242,6 +254,7 @@ pub(crate) fn length(engine: &str, lengths: &[u32], wanted: u32) -> Result<u32, 
 #[cfg(test)]
 mod tests {
     use http::{HeaderMap, StatusCode};
+    use jiff::civil::date;
 
     use super::*;
 
@@ -304,6 +317,7 @@ mod tests {
             model: "m",
             seconds: 5,
             cost: Cost::micros(1_000_000),
+            as_of: date(2026, 11, 20),
             source: "a test",
             verified: true,
         };

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use jiff::civil::Date;
 use nexus_core::Vault;
 use nexus_core::vault::VaultError;
 use nexus_engine::comments::Listener;
@@ -16,6 +17,7 @@ use nexus_outbound::https::{Https, HttpsError, TlsFloor};
 use nexus_outbound::{Outbound, Parts, SetupError, Transport, Vendor};
 
 use crate::elevenlabs::{self, ElevenLabs};
+use crate::footage::Price;
 use crate::gemini::{self, Gemini};
 use crate::luma::{self, Luma};
 use crate::mastodon::Mastodon;
@@ -232,6 +234,20 @@ impl Settings {
     }
 }
 
+/// The vendors that cost something by the call, each with the day on which the oldest of its prices was read.
+pub fn prices_as_of() -> Vec<(&'static str, Date)> {
+    let oldest = |prices: &[Price]| prices.iter().map(|price| price.as_of).min();
+    let lists = [
+        (gemini::VENDOR.name, gemini::prices::as_of()),
+        (elevenlabs::VENDOR.name, elevenlabs::prices::as_of()),
+        (veo::VENDOR.name, oldest(&veo::prices::PRICES)),
+        (runway::VENDOR.name, oldest(&runway::prices::PRICES)),
+        (luma::VENDOR.name, oldest(&luma::prices::PRICES)),
+        (x::VENDOR.name, Some(x::prices::AS_OF)),
+    ];
+    lists.into_iter().filter_map(|(vendor, day)| Some((vendor, day?))).collect()
+}
+
 /// Whether the house has a key at this vendor.
 ///
 /// # Errors
@@ -243,6 +259,19 @@ pub async fn has_key(vendor: &'static Vendor, parts: &Parts) -> Result<bool, NoW
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_vendor_that_costs_something_says_when_its_prices_were_read() {
+        let told = prices_as_of();
+        let paid: Vec<&str> =
+            VENDORS.iter().map(|vendor| vendor.name).filter(|name| *name != "tiktok").collect();
+        assert_eq!(told.iter().map(|(vendor, _)| *vendor).collect::<Vec<_>>(), paid);
+        let days = |vendor: &str| told.iter().find(|(name, _)| *name == vendor).unwrap().1;
+        assert_eq!(
+            (days("gemini").to_string().as_str(), days("x")),
+            ("2026-11-20", x::prices::AS_OF)
+        );
+    }
 
     #[test]
     fn everything_has_a_default() {

@@ -14,7 +14,7 @@
 mod classify;
 mod marks;
 mod port;
-mod prices;
+pub(crate) mod prices;
 mod request;
 mod response;
 

@@ -1,15 +1,21 @@
-//! What ElevenLabs costs: characters by model, by its price list for the API as read on 2026-11-20.
+//! What ElevenLabs costs: characters by model, by its price list for the API.
 //!
 //! UNVERIFIED: the list was seen in others' words only, and what a character costs beyond a plan's own depends on the
 //! plan. An operator who knows better says so ([`Settings::price`](super::Settings::price)).
 
+use jiff::civil::{Date, date};
 use nexus_core::egress::Cost;
+
+/// The day on which these prices were read.
+const AS_OF: Date = date(2026, 11, 20);
 
 /// What the beginning of a model's id says of it.
 struct Model {
     id: &'static str,
     /// Millionths of a dollar for a million characters.
     price: u64,
+    /// The day on which this was read.
+    as_of: Date,
     /// The most characters of a request.
     most: usize,
     /// Whether it wants to be told the language; the others guess it, and refuse to be told.
@@ -17,12 +23,35 @@ struct Model {
 }
 
 const MODELS: &[Model] = &[
-    Model { id: "eleven_multilingual_v2", price: 100_000_000, most: 10_000, told_language: false },
+    Model {
+        id: "eleven_multilingual_v2",
+        price: 100_000_000,
+        as_of: AS_OF,
+        most: 10_000,
+        told_language: false,
+    },
     // Later pages say 5,000 characters: UNVERIFIED.
-    Model { id: "eleven_v3", price: 100_000_000, most: 3_000, told_language: true },
-    Model { id: "eleven_flash_v2_5", price: 50_000_000, most: 40_000, told_language: true },
-    Model { id: "eleven_turbo_v2_5", price: 50_000_000, most: 40_000, told_language: true },
+    Model { id: "eleven_v3", price: 100_000_000, as_of: AS_OF, most: 3_000, told_language: true },
+    Model {
+        id: "eleven_flash_v2_5",
+        price: 50_000_000,
+        as_of: AS_OF,
+        most: 40_000,
+        told_language: true,
+    },
+    Model {
+        id: "eleven_turbo_v2_5",
+        price: 50_000_000,
+        as_of: AS_OF,
+        most: 40_000,
+        told_language: true,
+    },
 ];
+
+/// The day on which the oldest of these prices was read.
+pub(crate) fn as_of() -> Option<Date> {
+    MODELS.iter().map(|model| model.as_of).min()
+}
 
 fn known(model: &str) -> Option<&'static Model> {
     MODELS.iter().find(|known| known.id == model)

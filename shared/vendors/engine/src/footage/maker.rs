@@ -6,7 +6,7 @@ use bytes::Bytes;
 use nexus_core::CallContext;
 use nexus_core::effect::{Found, Outcome};
 use nexus_core::egress::Cost;
-use nexus_engine::footage::{FootageBrief, FootageMaker, Progress, Quote};
+use nexus_engine::footage::{Charge, FootageBrief, FootageMaker, Looked, Quote, Submitted};
 use nexus_kernel::{Failure, Timestamp};
 use nexus_outbound::{Answer, CallError, Outbound, Parts, Reading, Request, Vendor};
 
@@ -107,21 +107,31 @@ impl<D: Dialect> FootageMaker for Maker<D> {
         D::quote(self.model, brief)
     }
 
-    async fn submit(&self, at: &CallContext, brief: &FootageBrief) -> Outcome {
+    async fn submit(&self, at: &CallContext, brief: &FootageBrief) -> Submitted {
         let quote = match self.quote(brief) {
             Ok(quote) => quote,
-            Err(failure) => return Outcome::Refused { why: failure.public().to_owned() },
+            Err(failure) => {
+                let outcome = Outcome::Refused { why: failure.public().to_owned() };
+                return Submitted { outcome, charge: None };
+            }
         };
         let request = D::submit(self.model, brief, quote.seconds);
-        let read = |answer: &_| D::submitted(answer, &quote);
+        let operation = request.operation.name;
+        let read = |answer: &_| {
+            D::submitted(answer, &quote)
+                .map(|told| Reading { value: (told.value, told.usage.cost), usage: told.usage })
+        };
         match self.api.call(at, request, quote.cost, read).await {
-            Ok(job) => Outcome::Done { receipt: job, url: None },
-            Err(error) => error.into_outcome(),
+            Ok((job, cost)) => Submitted {
+                outcome: Outcome::Done { receipt: job, url: None },
+                charge: Some(Charge { operation, cost }),
+            },
+            Err(error) => Submitted { outcome: error.into_outcome(), charge: None },
         }
     }
 
-    async fn status(&self, at: &CallContext, job: &str) -> Result<Progress, Failure> {
-        self.job(at, job).await.map(|job| job.progress)
+    async fn status(&self, at: &CallContext, job: &str) -> Result<Looked, Failure> {
+        self.job(at, job).await.map(|job| Looked { progress: job.progress, used: job.used })
     }
 
     /// An output that is gone is asked for once more: addresses expire.

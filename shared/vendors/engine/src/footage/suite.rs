@@ -2,7 +2,7 @@
 //! recordings. A vendor's tests name their [`Part`] and call [`suite!`](crate::footage::suite).
 
 use nexus_core::effect::{Found, Outcome};
-use nexus_engine::footage::{FootageBrief, FootageMaker, Progress};
+use nexus_engine::footage::{FootageBrief, FootageMaker, Looked, Progress, Used};
 use nexus_kernel::FailureKind;
 
 use super::trial::{House, from_picture};
@@ -30,6 +30,8 @@ pub(crate) struct Part {
     pub(crate) waiting: (&'static [&'static str], u32),
     /// A job that is ready.
     pub(crate) ready: &'static str,
+    /// What it used, where the vendor tells.
+    pub(crate) used: Option<Used>,
     /// Jobs that came to nothing, by which code, and whether another try may help.
     pub(crate) failed: &'static [(&'static str, &'static str, bool)],
     /// An output that is not there any more.
@@ -62,15 +64,21 @@ impl Part {
         assert_eq!((maker.name(), maker.engine().as_str()), (vendor, self.engine));
         house.answers(self.submit, vendor, "submit.ok");
         let submitted = maker.submit(&house.at, &from_picture()).await;
-        assert_eq!(submitted, Outcome::Done { receipt: self.job.into(), url: None });
+        assert_eq!(submitted.outcome, Outcome::Done { receipt: self.job.into(), url: None });
+        let quoted = maker.quote(&from_picture()).unwrap().cost;
+        assert_eq!(submitted.charge.map(|charge| charge.cost), Some(quoted));
         let (waiting, after_seconds) = self.waiting;
         for recording in waiting {
             house.answers(self.status, vendor, recording);
-            let progress = maker.status(&house.at, self.job).await.unwrap();
-            assert_eq!(progress, Progress::Waiting { after_seconds }, "{recording}");
+            let looked = maker.status(&house.at, self.job).await.unwrap();
+            let progress = Progress::Waiting { after_seconds };
+            assert_eq!(looked, Looked { progress, used: None }, "{recording}");
         }
-        house.answers(self.status, vendor, self.ready);
-        assert_eq!(maker.status(&house.at, self.job).await.unwrap(), Progress::Ready);
+        for _ in 0..2 {
+            house.answers(self.status, vendor, self.ready);
+            let looked = maker.status(&house.at, self.job).await.unwrap();
+            assert_eq!(looked, Looked { progress: Progress::Ready, used: self.used });
+        }
         house.answers(self.status, vendor, self.ready).answers(self.output, vendor, "fetch.ok");
         assert_eq!(maker.fetch(&house.at, self.job).await.unwrap(), "not really an mp4");
         house.is_played();
@@ -79,11 +87,11 @@ impl Part {
     pub(crate) async fn lost_is_unknown<D: Dialect>(&self) {
         let (house, maker) = self.house::<D>().await;
         house.loses(self.submit);
-        let lost = maker.submit(&house.at, &from_picture()).await;
+        let lost = maker.submit(&house.at, &from_picture()).await.outcome;
         assert!(matches!(lost, Outcome::Unknown { .. }), "{lost:?}");
         for recording in self.unclear {
             house.answers(self.submit, D::VENDOR.name, recording);
-            let unclear = maker.submit(&house.at, &from_picture()).await;
+            let unclear = maker.submit(&house.at, &from_picture()).await.outcome;
             assert!(matches!(unclear, Outcome::Unknown { .. }), "{recording}: {unclear:?}");
         }
         let found = maker.look_up(&house.at, &from_picture(), nexus_contract::START).await;
@@ -94,7 +102,7 @@ impl Part {
     pub(crate) async fn impossible_is_not_asked_for<D: Dialect>(&self) {
         let (house, maker) = self.house::<D>().await;
         let (brief, word) = (self.impossible)();
-        let refused = maker.submit(&house.at, &brief).await;
+        let refused = maker.submit(&house.at, &brief).await.outcome;
         assert!(matches!(&refused, Outcome::Refused { why } if why.contains(word)), "{refused:?}");
         house.is_played();
     }
@@ -104,7 +112,7 @@ impl Part {
         for (recording, expected, may_help) in self.failed {
             house.answers(self.status, D::VENDOR.name, recording);
             let told = maker.status(&house.at, self.job).await.unwrap();
-            let Progress::Failed { code, again, .. } = told else {
+            let Progress::Failed { code, again, .. } = told.progress else {
                 panic!("{recording} is no failure")
             };
             assert_eq!((code.as_str(), again), (*expected, *may_help), "{recording}");

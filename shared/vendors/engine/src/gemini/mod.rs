@@ -21,7 +21,7 @@
 mod classify;
 mod facts;
 mod port;
-mod prices;
+pub(crate) mod prices;
 mod request;
 mod response;
 mod words;

@@ -1,4 +1,4 @@
-//! What Gemini costs, by Google's price page for the paid tier, as read on 2026-11-20.
+//! What Gemini costs, by Google's price page for the paid tier.
 //!
 //! **Never here:** a discount that has to be asked for (batches, cached prompts): a cap has to hold without it.
 
@@ -17,10 +17,12 @@ struct Price {
     input: u64,
     /// Millionths of a dollar for a million tokens that come out, thinking included.
     output: u64,
+    /// The day on which this was read.
+    as_of: Date,
 }
 
 const fn price(model: &'static str, until: Option<Date>, input: u64, output: u64) -> Price {
-    Price { model, until, input, output }
+    Price { model, until, input, output, as_of: date(2026, 11, 20) }
 }
 
 /// The end of the launch price of the newest models.
@@ -40,6 +42,11 @@ const PRICES: &[Price] = &[
     price("gemini-3.8-flash", LAUNCH, 750_000, 3_750_000),
     price("gemini-3.8-flash", None, 1_500_000, 7_500_000),
 ];
+
+/// The day on which the oldest of these prices was read.
+pub(crate) fn as_of() -> Option<Date> {
+    PRICES.iter().map(|price| price.as_of).min()
+}
 
 /// What so many tokens cost with a model at a time, rounded up. A model that is not on the list costs as much as the
 /// dearest that is.

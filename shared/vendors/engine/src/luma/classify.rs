@@ -7,7 +7,8 @@ use serde_json::Value;
 ///
 /// # Errors
 /// What the status means otherwise. Luma documents 502 as its own, but a gateway says the same when what stood behind
-/// it took the request and broke: whether a generation was created is not known then.
+/// it took the request and broke: whether a generation was created is not known then. Nor is it after a 408, or a 503
+/// that is not in Luma's own words.
 pub(super) fn refusal(answer: &Answer) -> Result<(), CallError> {
     let refused = |code: &str, why: String| CallError::Refused { code: code.to_owned(), why };
     Err(match answer.status.as_u16() {
@@ -23,10 +24,20 @@ pub(super) fn refusal(answer: &Answer) -> Result<(), CallError> {
             after: None,
             why: "Luma is asked too often, or makes as much as it may for the house.".to_owned(),
         },
-        408 | 503 => CallError::Throttled { after: None, why: "Luma is overloaded.".to_owned() },
-        status @ 400..=499 => refused("refused", format!("Luma refused this ({status}).")),
+        503 if is_lumas(&answer.body) => {
+            CallError::Throttled { after: None, why: "Luma is overloaded.".to_owned() }
+        }
+        status @ 400..=499 if status != 408 => {
+            refused("refused", format!("Luma refused this ({status})."))
+        }
         status => CallError::Unknown { why: format!("Luma answered {status}") },
     })
+}
+
+/// Whether an error has the shape that Luma documents, and is no page of somebody in between.
+fn is_lumas(body: &[u8]) -> bool {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    body.get("detail").is_some_and(Value::is_string)
 }
 
 /// Names the fields at fault where the answer lists them, in our words: Luma's own may repeat what was sent.

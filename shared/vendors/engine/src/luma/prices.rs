@@ -1,18 +1,17 @@
 //! Luma's price list, for footage of 720p in standard dynamic range. A block of five seconds is paid whole.
 
+use jiff::civil::date;
 use nexus_core::egress::Cost;
 
 use super::models::Model;
 use crate::footage::Price;
-
-/// The day on which these prices were read.
-pub const AS_OF: &str = "2026-11-20";
 
 /// The price of each model that can be set.
 pub static PRICES: [Price; 1] = [Price {
     model: "ray-3.2",
     seconds: 5,
     cost: Cost::micros(1_000_000),
+    as_of: date(2026, 11, 20),
     source: "a reseller's page: 1 US dollar for 5 seconds of 720p",
     verified: false,
 }];

@@ -154,9 +154,17 @@ const PART: Part = Part {
     submit: SUBMIT,
     status: STATUS,
     output: OUTPUT,
-    unclear: &["submit.gateway", "submit.error-in-success", "submit.no-id", "submit.cut-off"],
+    unclear: &[
+        "submit.gateway",
+        "submit.503-page",
+        "submit.408",
+        "submit.error-in-success",
+        "submit.no-id",
+        "submit.cut-off",
+    ],
     waiting: (&["status.queued", "status.processing"], 5),
     ready: "status.completed",
+    used: None,
     failed: &[
         ("status.failed-content-moderated", "moderated", false),
         ("status.failed-generation-failed", "failed", true),

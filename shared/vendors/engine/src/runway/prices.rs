@@ -1,12 +1,13 @@
 //! Runway's price list. A credit is 0.01 US dollars; a model costs credits for each second.
 
+use jiff::civil::{Date, date};
 use nexus_core::egress::Cost;
 
 use super::models::Model;
 use crate::footage::Price;
 
 /// The day on which these prices were read.
-pub const AS_OF: &str = "2026-11-20";
+const AS_OF: Date = date(2026, 11, 20);
 
 /// A credit.
 pub const CREDIT: Cost = Cost::micros(10_000);
@@ -27,7 +28,8 @@ const fn per_second(
     source: &'static str,
     verified: bool,
 ) -> Price {
-    Price { model, seconds: 1, cost: Cost::micros(credits * CREDIT.as_micros()), source, verified }
+    let cost = Cost::micros(credits * CREDIT.as_micros());
+    Price { model, seconds: 1, cost, as_of: AS_OF, source, verified }
 }
 
 /// What footage of this length costs at most.

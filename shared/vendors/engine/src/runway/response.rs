@@ -1,7 +1,7 @@
 //! What Runway's answers say.
 
 use nexus_core::egress::Cost;
-use nexus_engine::footage::Quote;
+use nexus_engine::footage::{Quote, Used};
 use nexus_outbound::{Answer, CallError, Reading, Usage};
 use serde_json::Value;
 
@@ -16,13 +16,17 @@ pub(super) const INTERVAL: u32 = 5;
 pub(super) fn submitted(answer: &Answer, quote: &Quote) -> Result<Reading<String>, CallError> {
     refusal_to_make(answer)?;
     let body = json(answer)?;
-    let credits = body.pointer("/estimatedCost/credits").and_then(Value::as_u64);
-    let told =
-        credits.and_then(|c| i64::try_from(c).ok()).and_then(|c| c.checked_mul(CREDIT.as_micros()));
-    footage::submitted(&body, quote.seconds, told.map_or(quote.cost, Cost::micros))
+    let told = credits(&body, "/estimatedCost/credits");
+    footage::submitted(&body, quote.seconds, told.unwrap_or(quote.cost))
 }
 
-/// How far a task is.
+/// What so many credits cost as stand in this place of an answer.
+fn credits(body: &Value, place: &str) -> Option<Cost> {
+    let credits = i64::try_from(body.pointer(place)?.as_u64()?).ok()?;
+    credits.checked_mul(CREDIT.as_micros()).map(Cost::micros)
+}
+
+/// How far a task is, and what it cost once it is over.
 pub(super) fn task(answer: &Answer) -> Result<Reading<Job>, CallError> {
     let done = |value| Ok(Reading { value, usage: Usage::default() });
     if answer.status.as_u16() == 404 {
@@ -30,7 +34,7 @@ pub(super) fn task(answer: &Answer) -> Result<Reading<Job>, CallError> {
     }
     refusal(answer)?;
     let body = json(answer)?;
-    done(match body.get("status").and_then(Value::as_str) {
+    let task = match body.get("status").and_then(Value::as_str) {
         // THROTTLED: so many run at once that this one has to queue.
         Some("PENDING" | "THROTTLED" | "RUNNING") => Job::waiting(INTERVAL),
         Some("SUCCEEDED") => match body.pointer("/output/0").and_then(Value::as_str) {
@@ -44,7 +48,9 @@ pub(super) fn task(answer: &Answer) -> Result<Reading<Job>, CallError> {
                 why: "Runway tells a state that is not known".into(),
             });
         }
-    })
+    };
+    let used = credits(&body, "/cost/credits");
+    done(task.counted(used.map(|cost| Used { tokens_in: 0, tokens_out: 0, cost })))
 }
 
 /// What a failure code means. The third part of a code of the content check is often wrong, by Runway's own word, and

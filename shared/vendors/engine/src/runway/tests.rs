@@ -1,6 +1,6 @@
 use nexus_core::effect::Outcome;
 use nexus_core::egress::Cost;
-use nexus_engine::footage::{FootageBrief, FootageMaker, Shape, StartPicture};
+use nexus_engine::footage::{FootageBrief, FootageMaker, Shape, StartPicture, Used};
 use nexus_kernel::FailureKind;
 use nexus_outbound::{Answer, CallError, Operation, Reading, Repeat};
 use proptest::prelude::*;
@@ -198,9 +198,17 @@ const PART: Part = Part {
     submit: SUBMIT,
     status: STATUS,
     output: OUTPUT,
-    unclear: &["submit.gateway", "submit.error-in-success", "submit.no-id", "submit.cut-off"],
+    unclear: &[
+        "submit.gateway",
+        "submit.503-page",
+        "submit.408",
+        "submit.error-in-success",
+        "submit.no-id",
+        "submit.cut-off",
+    ],
     waiting: (&["status.pending", "status.throttled", "status.running"], 5),
     ready: "status.succeeded",
+    used: Some(Used { tokens_in: 0, tokens_out: 0, cost: Cost::micros(250_000) }),
     failed: &[
         ("status.failed-input-refused", "moderated", false),
         ("status.failed-output-refused", "moderated", false),
@@ -220,11 +228,17 @@ fn runway(house: &House) -> Runway {
 }
 
 #[tokio::test(start_paused = true)]
-async fn n29_the_daily_cap_is_a_long_wait_and_not_asked_again_meanwhile() {
+async fn n29_the_daily_cap_is_a_no_that_says_when_to_ask_anew() {
     let house = House::with_key(VENDOR.name).await;
+    let runway = runway(&house);
     house.answers(SUBMIT, "runway", "submit.daily-cap");
-    let capped = runway(&house).submit(&house.at, &from_picture()).await;
-    assert_eq!(capped, Outcome::Throttled { after_seconds: 3_600 });
+    let capped = runway.submit(&house.at, &from_picture()).await.outcome;
+    let is_told = |why: &str| why.contains("used up") && why.contains("tomorrow");
+    assert!(matches!(&capped, Outcome::Refused { why } if is_told(why)), "{capped:?}");
+    // Where Runway names a wait, that holds, up to the longest that is believed.
+    house.answers(SUBMIT, "runway", "submit.daily-cap-with-wait");
+    let waits = runway.submit(&house.at, &from_picture()).await.outcome;
+    assert_eq!(waits, Outcome::Throttled { after_seconds: 3_600 });
     house.is_played();
 }
 

@@ -8,7 +8,8 @@ use crate::google::GoogleError;
 /// Lets an answer pass that is a success and says so.
 ///
 /// # Errors
-/// What its status means otherwise; of a 200 with an error in it, what the error's code means.
+/// What its status means otherwise; of a 200 with an error in it, what the error's code means. After a 408, or a 503
+/// that is no error of Google's but a page of somebody in between, nobody knows whether an interaction was made.
 pub(super) fn refusal(answer: &Answer) -> Result<(), CallError> {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let error = GoogleError::of(&body);
@@ -43,10 +44,12 @@ pub(super) fn refusal(answer: &Answer) -> Result<(), CallError> {
             after: error.wait(),
             why: "Google makes no more footage for the house right now.".to_owned(),
         },
-        408 | 503 => {
+        503 if error.is_told() => {
             CallError::Throttled { after: error.wait(), why: "Google is overloaded.".to_owned() }
         }
-        status @ 400..=499 => refused("refused", &format!("Google refused this ({status}).")),
+        status @ 400..=499 if status != 408 => {
+            refused("refused", &format!("Google refused this ({status})."))
+        }
         _ => CallError::Unknown { why: format!("Google answered {}", answer.status.as_u16()) },
     })
 }

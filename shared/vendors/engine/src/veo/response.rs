@@ -1,10 +1,11 @@
 //! What Google's answers say.
 
-use nexus_engine::footage::Quote;
+use nexus_engine::footage::{Quote, Used};
 use nexus_outbound::{Answer, CallError, Reading, Usage};
 use serde_json::Value;
 
 use super::classify::refusal;
+use super::prices;
 use crate::footage::{self, Job, json};
 
 /// Google's least interval between two questions, in seconds.
@@ -30,7 +31,7 @@ pub(super) fn interaction(answer: &Answer) -> Result<Reading<Job>, CallError> {
         Err(error) => return Err(error),
     }
     let body = json(answer)?;
-    done(match body.get("status").and_then(Value::as_str) {
+    let job = match body.get("status").and_then(Value::as_str) {
         Some("queued" | "in_progress") => Job::waiting(INTERVAL),
         Some("completed") => completed(&body),
         Some("failed") => Job::failed("failed", "Google could not make it.", true),
@@ -47,7 +48,22 @@ pub(super) fn interaction(answer: &Answer) -> Result<Reading<Job>, CallError> {
                 why: "Google tells a state that is not known".into(),
             });
         }
-    })
+    };
+    done(job.counted(used(&body)))
+}
+
+/// What Google counted. That nothing came out is not believed: then what was expected stands.
+fn used(body: &Value) -> Option<Used> {
+    let usage = body.get("usage")?;
+    let count = |name: &str| usage.get(name).and_then(Value::as_u64);
+    let by_modality = || {
+        let parts = usage.get("output_tokens_by_modality")?.as_array()?;
+        let parts = parts.iter().filter_map(|part| part.get("tokens")?.as_u64());
+        Some(parts.fold(0_u64, u64::saturating_add))
+    };
+    let tokens_out = count("total_output_tokens").or_else(by_modality).filter(|n| *n > 0)?;
+    let tokens_in = count("total_input_tokens").unwrap_or_default();
+    Some(Used { tokens_in, tokens_out, cost: prices::of_tokens(tokens_out) })
 }
 
 fn completed(body: &Value) -> Job {

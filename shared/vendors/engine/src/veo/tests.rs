@@ -1,5 +1,5 @@
 use nexus_core::egress::Cost;
-use nexus_engine::footage::{FootageBrief, FootageMaker, StartPicture};
+use nexus_engine::footage::{FootageBrief, FootageMaker, StartPicture, Used};
 use nexus_kernel::FailureKind;
 use nexus_outbound::{Answer, CallError, Reading, Repeat};
 use proptest::prelude::*;
@@ -166,12 +166,15 @@ const PART: Part = Part {
     output: FILE,
     unclear: &[
         "submit.internal",
+        "submit.503-page",
+        "submit.408",
         "submit.wordless-error-in-success",
         "submit.no-id",
         "submit.cut-off",
     ],
     waiting: (&["status.queued", "status.in-progress"], 10),
     ready: "status.completed",
+    used: Some(Used { tokens_in: 10, tokens_out: 46_336, cost: Cost::micros(830_880) }),
     failed: &[
         ("status.completed-without-video", "moderated", false),
         ("status.unknown", "expired", true),

@@ -1,10 +1,11 @@
 //! X's price list: each request to post is paid, and each thing that is read. There is no subscription.
 
+use jiff::civil::{Date, date};
 use nexus_core::egress::Cost;
 use nexus_engine::copy::links::{self, Kind};
 
 /// The day on which these prices were read.
-pub const AS_OF: &str = "2026-11-21";
+pub const AS_OF: Date = date(2026, 11, 21);
 /// Where they were read.
 pub const SOURCE: &str = "docs.x.com/x-api/getting-started/pricing";
 
