@@ -39,24 +39,32 @@ pub static VENDORS: [&Vendor; 7] = [
 /// stand-in on loopback, or a proxy in the house.
 pub const OPEN_SETTING: &str = "OUTBOUND_OPEN";
 
+/// The settings besides the vendors' bases.
+const OWN: [&str; 13] = [
+    OPEN_SETTING,
+    gemini::MODEL_SETTING,
+    elevenlabs::MODEL_SETTING,
+    elevenlabs::VOICE_EN_SETTING,
+    elevenlabs::VOICE_ES_SETTING,
+    veo::MODEL_SETTING,
+    runway::MODEL_SETTING,
+    luma::MODEL_SETTING,
+    tiktok::CLIENT_KEY_SETTING,
+    tiktok::AUTHORIZE_BASE_SETTING,
+    tiktok::MEDIA_BASE_SETTING,
+    x::CLIENT_ID_SETTING,
+    x::AUTHORIZE_BASE_SETTING,
+];
+
+/// Every name that [`Settings::read`] asks for. But for [`OPEN_SETTING`], which is for all of them, each begins with its
+/// vendor's name in capitals and `_`.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    OWN.into_iter().chain(VENDORS.iter().map(|vendor| vendor.base_setting))
+}
+
 /// Whether a name is one that [`Settings::read`] asks for.
 pub fn is_setting(name: &str) -> bool {
-    let own = [
-        OPEN_SETTING,
-        gemini::MODEL_SETTING,
-        elevenlabs::MODEL_SETTING,
-        elevenlabs::VOICE_EN_SETTING,
-        elevenlabs::VOICE_ES_SETTING,
-        veo::MODEL_SETTING,
-        runway::MODEL_SETTING,
-        luma::MODEL_SETTING,
-        tiktok::CLIENT_KEY_SETTING,
-        tiktok::AUTHORIZE_BASE_SETTING,
-        tiktok::MEDIA_BASE_SETTING,
-        x::CLIENT_ID_SETTING,
-        x::AUTHORIZE_BASE_SETTING,
-    ];
-    own.contains(&name) || VENDORS.iter().any(|vendor| vendor.base_setting == name)
+    names().any(|known| known == name)
 }
 
 /// What an operator set, read and found to be possible.
@@ -242,6 +250,8 @@ pub async fn has_key(vendor: &'static Vendor, parts: &Parts) -> Result<bool, NoW
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -253,14 +263,25 @@ mod tests {
 
     #[test]
     fn the_list_of_settings_is_whole() {
-        let asked = std::cell::RefCell::new(Vec::new());
+        let asked = std::cell::RefCell::new(BTreeSet::new());
         let read = Settings::read(|name| {
-            asked.borrow_mut().push(name.to_owned());
+            asked.borrow_mut().insert(name.to_owned());
             None
         });
         assert!(read.is_ok());
-        assert!(asked.borrow().iter().all(|name| is_setting(name)), "{asked:?}");
-        assert!(!is_setting("PATH"));
+        assert_eq!(asked.into_inner(), names().map(str::to_owned).collect());
+        assert!(is_setting("RUNWAY_BASE") && !is_setting("PATH"));
+    }
+
+    #[test]
+    fn a_setting_begins_with_its_vendors_name() {
+        for name in names().filter(|name| *name != OPEN_SETTING) {
+            let of = VENDORS.iter().filter(|vendor| {
+                name.strip_prefix(&vendor.name.to_ascii_uppercase())
+                    .is_some_and(|rest| rest.starts_with('_'))
+            });
+            assert_eq!(of.count(), 1, "{name}");
+        }
     }
 
     #[test]
