@@ -40,12 +40,18 @@ pub static VENDORS: [&Vendor; 7] = [
 pub const OPEN_SETTING: &str = "OUTBOUND_OPEN";
 
 /// The settings besides the vendors' bases.
-const OWN: [&str; 13] = [
+const OWN: [&str; 19] = [
     OPEN_SETTING,
     gemini::MODEL_SETTING,
     elevenlabs::MODEL_SETTING,
     elevenlabs::VOICE_EN_SETTING,
     elevenlabs::VOICE_ES_SETTING,
+    elevenlabs::STABILITY_SETTING,
+    elevenlabs::SIMILARITY_SETTING,
+    elevenlabs::STYLE_SETTING,
+    elevenlabs::SPEED_SETTING,
+    elevenlabs::NO_LOGGING_SETTING,
+    elevenlabs::PRICE_SETTING,
     veo::MODEL_SETTING,
     runway::MODEL_SETTING,
     luma::MODEL_SETTING,
@@ -142,18 +148,15 @@ impl Settings {
         if let Err(problem) = Guard::allowing(&open) {
             problems.push(format!("{OPEN_SETTING}: {problem}"));
         }
+        let elevenlabs = elevenlabs::Settings::read(&set).unwrap_or_else(|wrong| {
+            problems.extend(wrong.iter().map(ToString::to_string));
+            elevenlabs::Settings::default()
+        });
         let read = Self {
             bases,
             open,
             gemini_model: or(gemini::MODEL_SETTING, gemini::DEFAULT_MODEL),
-            elevenlabs: elevenlabs::Settings {
-                model: or(elevenlabs::MODEL_SETTING, elevenlabs::DEFAULT_MODEL),
-                voices: elevenlabs::Voices {
-                    english: set(elevenlabs::VOICE_EN_SETTING).map(str::to_owned),
-                    spanish: set(elevenlabs::VOICE_ES_SETTING).map(str::to_owned),
-                },
-                ..elevenlabs::Settings::default()
-            },
+            elevenlabs,
             veo_model: or(veo::MODEL_SETTING, veo::DEFAULT_MODEL),
             runway_model: or(runway::MODEL_SETTING, runway::DEFAULT_MODEL),
             luma_model: or(luma::MODEL_SETTING, luma::DEFAULT_MODEL),
@@ -290,11 +293,13 @@ mod tests {
             "GEMINI_BASE" => Some("generativelanguage.googleapis.com"),
             "RUNWAY_MODEL" => Some("gen1"),
             OPEN_SETTING => Some("127.0.0.0/8 0.0.0.0/0"),
+            "ELEVENLABS_SPEED" => Some("2"),
             _ => None,
         };
         let told = Settings::read(wrong).unwrap_err().0;
-        assert_eq!(told.len(), 3, "{told:?}");
-        for (problem, name) in told.iter().zip(["GEMINI_BASE", OPEN_SETTING, "RUNWAY_MODEL"]) {
+        let names = ["GEMINI_BASE", OPEN_SETTING, "ELEVENLABS_SPEED", "RUNWAY_MODEL"];
+        assert_eq!(told.len(), names.len(), "{told:?}");
+        for (problem, name) in told.iter().zip(names) {
             assert!(problem.contains(name), "{problem}");
         }
     }
