@@ -304,6 +304,44 @@ mod tests {
         }
     }
 
+    /// Whom the Engine's vendors reach, written once more: another host is another processor of tenants' data, and
+    /// comes in by no slip.
+    const CLOSED_LIST: [(&str, &str, &[&str]); 7] = [
+        ("gemini", "https://generativelanguage.googleapis.com", &[]),
+        ("elevenlabs", "https://api.elevenlabs.io", &[]),
+        (
+            "veo",
+            "https://generativelanguage.googleapis.com",
+            &[".googleapis.com", ".googleusercontent.com"],
+        ),
+        ("runway", "https://api.dev.runwayml.com", &[".cloudfront.net"]),
+        (
+            "luma",
+            "https://agents.lumalabs.ai",
+            &[
+                ".lumalabs.ai",
+                ".cdn-luma.com",
+                ".s3.amazonaws.com",
+                ".s3.us-east-1.amazonaws.com",
+                ".s3.us-west-2.amazonaws.com",
+            ],
+        ),
+        (
+            "tiktok",
+            "https://open.tiktokapis.com",
+            &["open-upload.tiktokapis.com", ".tiktokapis.com"],
+        ),
+        ("x", "https://api.x.com", &[]),
+    ];
+
+    #[test]
+    fn n35_the_closed_list_of_hosts_is_this_one() {
+        let reached = VENDORS.map(|vendor| (vendor.name, vendor.base, vendor.hosts));
+        assert_eq!(reached, CLOSED_LIST);
+        // Mastodon has no host of its own: the server that an account names is asked, and no other.
+        assert!(crate::mastodon::VENDOR.hosts.is_empty());
+    }
+
     #[test]
     fn n35_every_vendor_has_a_name_of_its_own_and_https() {
         let mut names: Vec<&str> = VENDORS.iter().map(|vendor| vendor.name).collect();
