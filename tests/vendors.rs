@@ -30,9 +30,19 @@ fn secs(n: u64) -> Duration {
 
 /// A host that has the keys of these vendors and is led to `vendors`.
 async fn stage(vendors: &Vendors, keys: &[&str], change: impl FnOnce(&mut Engines)) -> Stage {
+    stage_set_so(vendors, keys, &[], change).await
+}
+
+/// The same with more settings.
+async fn stage_set_so(
+    vendors: &Vendors,
+    keys: &[&str],
+    more: &[(&str, &str)],
+    change: impl FnOnce(&mut Engines),
+) -> Stage {
     let settings = vendors.settings();
-    let settings: Vec<(&str, &str)> =
-        settings.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    let settings = settings.iter().map(|(n, v)| (n.as_str(), v.as_str()));
+    let settings: Vec<(&str, &str)> = settings.chain(more.iter().copied()).collect();
     let keys: Vec<(&str, &str)> = keys.iter().map(|vendor| (*vendor, KEY)).collect();
     Stage::with_keys(&keys, &settings, change).await
 }
@@ -194,6 +204,39 @@ async fn n26_n28_n34_gemini_writes_and_elevenlabs_speaks_for_who_chose_them() {
     }
     assert_nothing_wrong(&vendors);
     assert_no_work_is_left(&stage).await;
+}
+
+#[tokio::test]
+async fn n33_each_request_asks_for_nothing_to_be_kept_where_it_may_and_the_ledger_shows_it() {
+    let vendors = Vendors::open().await.unwrap();
+    // An account that may ask for it, and another manner than the usual one.
+    let more = [("ELEVENLABS_NO_LOGGING", "true"), ("ELEVENLABS_STABILITY", "0.3")];
+    let stage = stage_set_so(&vendors, &["gemini", "elevenlabs"], &more, |_| {}).await;
+    let draft =
+        english_draft(&stage, WHO, json!({ "copy": "gemini", "speech": ["elevenlabs"] })).await;
+    let engine = draft["narrations"]["en"]["engine"].as_str().unwrap();
+    assert!(engine.contains("stability 0.3"), "{engine}");
+
+    let (written, spoken) = (vendors.asked(Operation::Write), vendors.asked(Operation::Speak));
+    assert!(!written.is_empty() && !spoken.is_empty());
+    for asked in &written {
+        assert_eq!(asked.body["store"], json!(false), "{}", asked.body);
+    }
+    for asked in &spoken {
+        assert!(asked.path.contains("enable_logging=false"), "{}", asked.path);
+        assert_eq!(asked.body["voice_settings"]["stability"], json!(0.3));
+    }
+    let ledger = stage.get(WHO, "/v1/egress").await;
+    for (vendor, field, calls) in
+        [("gemini", "store", written.len()), ("elevenlabs", "?enable_logging", spoken.len())]
+    {
+        let lines = ledger["lines"].as_array().unwrap();
+        let line = lines.iter().find(|line| line["vendor"] == vendor).unwrap();
+        let fields = line["fields"].as_array().unwrap();
+        let told = fields.iter().find(|told| told["path"] == field);
+        assert_eq!(told.map(|told| &told["calls"]), Some(&json!(calls)), "{field} in {line}");
+    }
+    assert_nothing_wrong(&vendors);
 }
 
 #[tokio::test]

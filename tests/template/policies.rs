@@ -152,7 +152,7 @@ fn key_of(vendor: &str) -> Vec<Right> {
 }
 
 /// What a function takes when it is wired with the settings that the template gives it.
-fn taken(function: &FunctionPlan) -> BTreeSet<Taken> {
+pub(super) fn taken(function: &FunctionPlan) -> BTreeSet<Taken> {
     let platform = RecordingPlatform::new();
     let make = functions::named(&function.name).unwrap();
     let env = Env::from_pairs(function.env.clone());

@@ -1,15 +1,18 @@
 //! Every setting that a function reads is set in the template, and every one that is set is read.
 //!
 //! What has to be there, a function tells itself when it is wired with nothing. What may be left out it reads in
-//! silence, so the names are taken from its source.
+//! silence, so the names are taken from its source. What a vendor reads, whoever takes a part of the platform behind
+//! which that vendor stands has to be told.
 
 use std::collections::BTreeSet;
 
 use nexus_handler::Env;
 use nexus_local::functions;
 use nexus_testkit::RecordingPlatform;
+use nexus_testkit::recording::Taken;
 use nexus_vendors_engine::suite;
 
+use super::policies::taken;
 use super::{binaries, plan};
 use crate::sources;
 
@@ -28,6 +31,9 @@ const LEFT_OUT: &[(&str, &str, &str)] = &[
     ("*", "GEO_DATABASE", "only who locates clicks is told where the layer puts it"),
     ("*", "MAIL_FROM", "the platform's, for who mails"),
     ("*", "MAIL_EVENTS", "the platform's, for who mails"),
+    ("*", "OUTBOUND_OPEN", "a function on AWS reaches public addresses alone"),
+    ("*", "TIKTOK_AUTHORIZE_BASE", "the page on which people agree is TikTok's own"),
+    ("*", "X_AUTHORIZE_BASE", "the page on which people agree is X's own"),
     ("EngineApiFunction", "PUT_AT_ONCE_BYTES", "the default is S3's measure; less is for trials"),
     ("IngestFunction", "FFMPEG", "photos need none; recordings go to a function of their own"),
 ];
@@ -69,24 +75,48 @@ fn missed(name: &str) -> BTreeSet<String> {
     }
 }
 
+/// The vendors that stand behind a part of the platform, by the beginnings of their settings.
+fn behind(part: &Taken) -> &'static [&'static str] {
+    match part {
+        Taken::Copywriters => &["GEMINI_"],
+        Taken::Voices => &["ELEVENLABS_"],
+        Taken::FootageMakers => &["VEO_", "RUNWAY_", "LUMA_"],
+        Taken::Logins | Taken::Publishers | Taken::Listeners => &["TIKTOK_", "X_"],
+        _ => &[],
+    }
+}
+
+/// What the vendors behind a part of the platform read.
+fn of_vendors(part: &Taken) -> impl Iterator<Item = &'static str> {
+    let vendors = behind(part);
+    let of_all = (!vendors.is_empty()).then_some(suite::OPEN_SETTING);
+    let theirs = suite::names().filter(move |name| vendors.iter().any(|v| name.starts_with(*v)));
+    theirs.chain(of_all)
+}
+
 #[test]
 fn every_setting_that_is_read_is_set_and_every_one_that_is_set_is_read() {
     let (binaries, platform) = (binaries(), named_in("infra/aws"));
     assert!(platform.contains("TABLE"), "the platform's settings are found: {platform:?}");
-    let mut wrong = Vec::new();
+    let (mut wrong, mut somewhere) = (Vec::new(), BTreeSet::<&str>::new());
     for function in plan().functions {
         let mut read = missed(&function.name);
         read.extend(named_in(&binaries[&function.name]));
         read.extend(platform.iter().cloned());
+        let vendors: BTreeSet<&str> = taken(&function).iter().flat_map(of_vendors).collect();
+        read.extend(vendors.iter().map(|name| (*name).to_owned()));
+        somewhere.extend(vendors);
         let set: BTreeSet<String> = function.env.keys().cloned().collect();
         let left_out = |name: &&String| {
             LEFT_OUT.iter().any(|(f, n, _)| (*f == "*" || *f == function.id) && n == name)
         };
         let unset = read.difference(&set).filter(|name| !left_out(name));
         wrong.extend(unset.map(|name| format!("{} reads {name}, which is not set", function.id)));
-        let unread = set.difference(&read).filter(|name| !suite::is_setting(name));
+        let unread = set.difference(&read);
         wrong.extend(unread.map(|name| format!("{} does not read {name}", function.id)));
     }
+    let nowhere = suite::names().filter(|name| !somewhere.contains(name));
+    wrong.extend(nowhere.map(|name| format!("no part of the platform reads {name}")));
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 

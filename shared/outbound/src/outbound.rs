@@ -10,7 +10,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use nexus_core::call::CallContext;
 use nexus_core::egress::{self, Cost, Ended, EntryId, Leaving, Settled};
 use nexus_core::vault::{Freshness, Held, VaultError};
-use nexus_core::{Product, Table, Vault};
+use nexus_core::{Owner, Product, Table, Vault};
 use nexus_kernel::{Ambient, Failure};
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::Instrument;
@@ -20,7 +20,7 @@ use crate::allow;
 use crate::answer::{Answer, Reading, Usage};
 use crate::breaker::{Breaker, Down};
 use crate::error::{Billed, CallError, Misbuilt};
-use crate::rate::{TooBusy, Turns};
+use crate::rate::{Asker, TooBusy, Turns};
 use crate::request::Request;
 use crate::retry::{self, Budget};
 use crate::signing::{self, Signing};
@@ -207,6 +207,7 @@ impl fmt::Debug for Outbound {
 /// A request that may be sent, in the shape in which every try sends it.
 struct Ready {
     operation: &'static Operation,
+    asker: Asker,
     method: http::Method,
     address: Address,
     headers: HeaderMap,
@@ -247,7 +248,7 @@ impl Way {
         let ambient = &self.parts.ambient;
         self.check_product(at)?;
         let fields = allow::fields(&request)?;
-        let ready = self.ready(request)?;
+        let ready = self.ready(request, at.scope.owner())?;
         let until = self.deadline(at, ready.operation)?;
 
         let leaving = Leaving {
@@ -260,7 +261,7 @@ impl Way {
         let entry = egress::enter_as(table, &at.scope, leaving, id, ambient.now()).await?;
 
         let mut course = Course::default();
-        let result = self.tries(at, &ready, until, &read, &mut course, told).await;
+        let result = self.tries(&ready, until, &read, &mut course, told).await;
 
         let settled = settled(&result, &course, estimate, told.tries);
         if let Err(error) = egress::settle(table, &at.scope, entry, settled, ambient.now()).await {
@@ -301,8 +302,9 @@ impl Way {
         CallError::Throttled { after: None, why }
     }
 
-    fn ready(&self, request: Request) -> Result<Ready, CallError> {
+    fn ready(&self, request: Request, tenant: Owner) -> Result<Ready, CallError> {
         let address = address::of(&self.base, self.vendor, &request)?;
+        let asker = Asker::of(self.vendor, request.authorization.as_ref(), tenant);
         let Request {
             operation, method, headers: extra, body, idempotency_key, authorization, ..
         } = request;
@@ -337,13 +339,12 @@ impl Way {
             let value = HeaderValue::from_str(&content_type).map_err(wrong)?;
             headers.insert(header::CONTENT_TYPE, value);
         }
-        Ok(Ready { operation, method, address, headers, body })
+        Ok(Ready { operation, asker, method, address, headers, body })
     }
 
     /// Tries until there is an answer, or no sense in trying again.
     async fn tries<T>(
         &self,
-        at: &CallContext,
         ready: &Ready,
         until: Instant,
         read: &impl Fn(&Answer) -> Result<Reading<T>, Billed>,
@@ -353,7 +354,7 @@ impl Way {
         let operation = ready.operation;
         self.budget.a_call();
         loop {
-            let error = match self.one_try(at, ready, until, read, course, told).await {
+            let error = match self.one_try(ready, until, read, course, told).await {
                 Ok(Reading { value, usage }) => {
                     course.used = course.used.and(usage);
                     return Ok(value);
@@ -409,7 +410,6 @@ impl Way {
 
     async fn one_try<T>(
         &self,
-        at: &CallContext,
         ready: &Ready,
         until: Instant,
         read: &impl Fn(&Answer) -> Result<Reading<T>, Billed>,
@@ -420,8 +420,8 @@ impl Way {
         let latest = until.checked_sub(least(operation)).unwrap_or(until);
         // Who would only wait to be told that the vendor is down need not wait.
         self.breaker.look().map_err(|down| self.is_down(&down))?;
-        let owner = at.scope.owner();
-        let _turn = self.turns.wait_for(owner, latest).await.map_err(|busy| self.busy(&busy))?;
+        let turn = self.turns.wait_for(ready.asker, latest).await;
+        let _turn = turn.map_err(|busy| self.busy(&busy))?;
         let headers = self.signed(ready, latest, course).await.map_err(NoReading::NotBegun)?;
         let left = until.saturating_duration_since(Instant::now());
         if left < least(operation) {

@@ -17,9 +17,10 @@ pub struct Vendor {
     pub hosts: &'static [&'static str],
     /// How it knows us.
     pub auth: Auth,
-    /// The most tries in a second, per process and tenant: they leave evenly spaced. At least 1.
+    /// The most tries in a second, per process and account: they leave evenly spaced. Under the house's key all tenants
+    /// are one account. At least 1.
     pub per_second: u32,
-    /// The most tries at once, per process and tenant. At least 1.
+    /// The most tries at once, per process and account. At least 1.
     pub at_once: usize,
 }
 

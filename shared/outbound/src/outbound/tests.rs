@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{LazyLock, Mutex};
 
 use async_trait::async_trait;
+use futures::future::join_all;
 use http::{Method, StatusCode};
 use nexus_contract::memory::{MemoryTable, MemoryVault};
 use nexus_contract::{Fault, Faults, Flaky, START};
@@ -515,6 +516,25 @@ async fn tries_leave_at_the_vendors_pace_within_the_deadline() {
     let asked = slow.call_billed(&at(1), ask(&READ), Cost::ZERO, reader).await;
     assert!(matches!(asked, Err(CallError::Throttled { after: Some(_), .. })), "{asked:?}");
     assert_eq!(stage.sent(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tenants_together_ask_no_more_at_once_than_the_houses_key_may() {
+    let tenants = ACME.at_once + 1;
+    let slow = Does::Takes(1_000, Box::new(Does::Answers(200, "ok")));
+    let stage = Stage::new(vec![slow; tenants]).await;
+    let (acme, began) = (stage.acme(), Instant::now());
+    let calls = (0..tenants).map(|tenant| {
+        let (acme, scope) = (acme.clone(), scope(&tenant.to_string()));
+        let at = CallContext { scope, until: after(30) };
+        async move { acme.call_billed(&at, ask(&READ), ESTIMATE, reader).await }
+    });
+    for asked in join_all(calls).await {
+        assert_eq!(asked.unwrap(), "ok");
+    }
+    let seen = stage.transport.seen.lock().unwrap();
+    let at_once = seen.iter().filter(|seen| seen.at - began < Duration::from_secs(1)).count();
+    assert_eq!((seen.len(), at_once), (tenants, ACME.at_once));
 }
 
 #[tokio::test(start_paused = true)]

@@ -41,24 +41,38 @@ pub static VENDORS: [&Vendor; 7] = [
 /// stand-in on loopback, or a proxy in the house.
 pub const OPEN_SETTING: &str = "OUTBOUND_OPEN";
 
+/// The settings besides the vendors' bases.
+const OWN: [&str; 19] = [
+    OPEN_SETTING,
+    gemini::MODEL_SETTING,
+    elevenlabs::MODEL_SETTING,
+    elevenlabs::VOICE_EN_SETTING,
+    elevenlabs::VOICE_ES_SETTING,
+    elevenlabs::STABILITY_SETTING,
+    elevenlabs::SIMILARITY_SETTING,
+    elevenlabs::STYLE_SETTING,
+    elevenlabs::SPEED_SETTING,
+    elevenlabs::NO_LOGGING_SETTING,
+    elevenlabs::PRICE_SETTING,
+    veo::MODEL_SETTING,
+    runway::MODEL_SETTING,
+    luma::MODEL_SETTING,
+    tiktok::CLIENT_KEY_SETTING,
+    tiktok::AUTHORIZE_BASE_SETTING,
+    tiktok::MEDIA_BASE_SETTING,
+    x::CLIENT_ID_SETTING,
+    x::AUTHORIZE_BASE_SETTING,
+];
+
+/// Every name that [`Settings::read`] asks for. But for [`OPEN_SETTING`], which is for all of them, each begins with its
+/// vendor's name in capitals and `_`.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    OWN.into_iter().chain(VENDORS.iter().map(|vendor| vendor.base_setting))
+}
+
 /// Whether a name is one that [`Settings::read`] asks for.
 pub fn is_setting(name: &str) -> bool {
-    let own = [
-        OPEN_SETTING,
-        gemini::MODEL_SETTING,
-        elevenlabs::MODEL_SETTING,
-        elevenlabs::VOICE_EN_SETTING,
-        elevenlabs::VOICE_ES_SETTING,
-        veo::MODEL_SETTING,
-        runway::MODEL_SETTING,
-        luma::MODEL_SETTING,
-        tiktok::CLIENT_KEY_SETTING,
-        tiktok::AUTHORIZE_BASE_SETTING,
-        tiktok::MEDIA_BASE_SETTING,
-        x::CLIENT_ID_SETTING,
-        x::AUTHORIZE_BASE_SETTING,
-    ];
-    own.contains(&name) || VENDORS.iter().any(|vendor| vendor.base_setting == name)
+    names().any(|known| known == name)
 }
 
 /// What an operator set, read and found to be possible.
@@ -136,18 +150,15 @@ impl Settings {
         if let Err(problem) = Guard::allowing(&open) {
             problems.push(format!("{OPEN_SETTING}: {problem}"));
         }
+        let elevenlabs = elevenlabs::Settings::read(&set).unwrap_or_else(|wrong| {
+            problems.extend(wrong.iter().map(ToString::to_string));
+            elevenlabs::Settings::default()
+        });
         let read = Self {
             bases,
             open,
             gemini_model: or(gemini::MODEL_SETTING, gemini::DEFAULT_MODEL),
-            elevenlabs: elevenlabs::Settings {
-                model: or(elevenlabs::MODEL_SETTING, elevenlabs::DEFAULT_MODEL),
-                voices: elevenlabs::Voices {
-                    english: set(elevenlabs::VOICE_EN_SETTING).map(str::to_owned),
-                    spanish: set(elevenlabs::VOICE_ES_SETTING).map(str::to_owned),
-                },
-                ..elevenlabs::Settings::default()
-            },
+            elevenlabs,
             veo_model: or(veo::MODEL_SETTING, veo::DEFAULT_MODEL),
             runway_model: or(runway::MODEL_SETTING, runway::DEFAULT_MODEL),
             luma_model: or(luma::MODEL_SETTING, luma::DEFAULT_MODEL),
@@ -258,6 +269,8 @@ pub async fn has_key(vendor: &'static Vendor, parts: &Parts) -> Result<bool, NoW
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -282,14 +295,25 @@ mod tests {
 
     #[test]
     fn the_list_of_settings_is_whole() {
-        let asked = std::cell::RefCell::new(Vec::new());
+        let asked = std::cell::RefCell::new(BTreeSet::new());
         let read = Settings::read(|name| {
-            asked.borrow_mut().push(name.to_owned());
+            asked.borrow_mut().insert(name.to_owned());
             None
         });
         assert!(read.is_ok());
-        assert!(asked.borrow().iter().all(|name| is_setting(name)), "{asked:?}");
-        assert!(!is_setting("PATH"));
+        assert_eq!(asked.into_inner(), names().map(str::to_owned).collect());
+        assert!(is_setting("RUNWAY_BASE") && !is_setting("PATH"));
+    }
+
+    #[test]
+    fn a_setting_begins_with_its_vendors_name() {
+        for name in names().filter(|name| *name != OPEN_SETTING) {
+            let of = VENDORS.iter().filter(|vendor| {
+                name.strip_prefix(&vendor.name.to_ascii_uppercase())
+                    .is_some_and(|rest| rest.starts_with('_'))
+            });
+            assert_eq!(of.count(), 1, "{name}");
+        }
     }
 
     #[test]
@@ -298,13 +322,53 @@ mod tests {
             "GEMINI_BASE" => Some("generativelanguage.googleapis.com"),
             "RUNWAY_MODEL" => Some("gen1"),
             OPEN_SETTING => Some("127.0.0.0/8 0.0.0.0/0"),
+            "ELEVENLABS_SPEED" => Some("2"),
             _ => None,
         };
         let told = Settings::read(wrong).unwrap_err().0;
-        assert_eq!(told.len(), 3, "{told:?}");
-        for (problem, name) in told.iter().zip(["GEMINI_BASE", OPEN_SETTING, "RUNWAY_MODEL"]) {
+        let names = ["GEMINI_BASE", OPEN_SETTING, "ELEVENLABS_SPEED", "RUNWAY_MODEL"];
+        assert_eq!(told.len(), names.len(), "{told:?}");
+        for (problem, name) in told.iter().zip(names) {
             assert!(problem.contains(name), "{problem}");
         }
+    }
+
+    /// Whom the Engine's vendors reach, written once more: another host is another processor of tenants' data, and
+    /// comes in by no slip.
+    const CLOSED_LIST: [(&str, &str, &[&str]); 7] = [
+        ("gemini", "https://generativelanguage.googleapis.com", &[]),
+        ("elevenlabs", "https://api.elevenlabs.io", &[]),
+        (
+            "veo",
+            "https://generativelanguage.googleapis.com",
+            &[".googleapis.com", ".googleusercontent.com"],
+        ),
+        ("runway", "https://api.dev.runwayml.com", &[".cloudfront.net"]),
+        (
+            "luma",
+            "https://agents.lumalabs.ai",
+            &[
+                ".lumalabs.ai",
+                ".cdn-luma.com",
+                ".s3.amazonaws.com",
+                ".s3.us-east-1.amazonaws.com",
+                ".s3.us-west-2.amazonaws.com",
+            ],
+        ),
+        (
+            "tiktok",
+            "https://open.tiktokapis.com",
+            &["open-upload.tiktokapis.com", ".tiktokapis.com"],
+        ),
+        ("x", "https://api.x.com", &[]),
+    ];
+
+    #[test]
+    fn n35_the_closed_list_of_hosts_is_this_one() {
+        let reached = VENDORS.map(|vendor| (vendor.name, vendor.base, vendor.hosts));
+        assert_eq!(reached, CLOSED_LIST);
+        // Mastodon has no host of its own: the server that an account names is asked, and no other.
+        assert!(crate::mastodon::VENDOR.hosts.is_empty());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Every request that the clients build, sent to Prism, which knows the vendors' own descriptions; and one wrong request
 //! for each, which it has to refuse. `shared/vendors/check/prism.sh` starts Prism and runs this.
+//!
+//! Which operations a description has, and why it lacks the others, is compared with the clients' own lists without Prism.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -9,6 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use http::Method;
 use jiff::SignedDuration;
 use nexus_contract::START;
 use nexus_contract::memory::{MemoryTable, MemoryVault};
@@ -28,15 +31,17 @@ use nexus_kernel::{Ambient, Digest, Language, Secret};
 use nexus_outbound::guard::Guard;
 use nexus_outbound::https::{Https, TlsFloor};
 use nexus_outbound::transport::WireRequest;
-use nexus_outbound::{Answer, Outbound, Parts, Transport, TransportError, Vendor};
+use nexus_outbound::{Answer, Operation, Outbound, Parts, Transport, TransportError, Vendor};
 use nexus_testkit::{MemoryPlatform, people};
 use nexus_vendors_engine::gemini::{self, Gemini};
 use nexus_vendors_engine::tiktok::{self, TikTok};
 use nexus_vendors_engine::veo::{self, Veo};
 use serde_json::Value;
 
-/// Prism's status for what the description does not say.
-const REFUSED: u16 = 422;
+/// Prism's status for a body that the description does not have so.
+const REFUSED: &[u16] = &[422];
+/// And for a method or a path that it does not have at all.
+const NOT_THERE: &[u16] = &[404, 405];
 const WITHIN: Duration = Duration::from_secs(20);
 
 /// The real way out to Prism, and what went over it. Nothing reaches anybody else.
@@ -101,17 +106,23 @@ impl Stage {
             let what = format!("{} {}", request.method, request.url);
             let said = String::from_utf8_lossy(&body).into_owned();
             assert!(status < 400, "{what}: {status} {said}");
-            let answer = self.wire.https.send(wrong(&request), WITHIN).await.unwrap();
-            let refused = [REFUSED, 404, 405].contains(&answer.status.as_u16());
-            assert!(refused, "{what} in a wrong form: {}", answer.status);
+            let (wrong, refused) = wrong(&request);
+            let answer = self.wire.https.send(wrong, WITHIN).await.unwrap();
+            let status = answer.status.as_u16();
+            assert!(refused.contains(&status), "{what} in a wrong form: {status}");
         }
         paths
     }
 }
 
-/// The same with its fields of another type, a form with fields of other names; without a body, at a place that is none.
-fn wrong(request: &WireRequest) -> WireRequest {
+/// The same in a wrong form, and how that is refused: with fields of another type, a form with fields of other names; what
+/// has no body by a method that no description has.
+fn wrong(request: &WireRequest) -> (WireRequest, &'static [u16]) {
     let mut wrong = request.clone();
+    if request.body.is_empty() {
+        wrong.method = Method::PUT;
+        return (wrong, NOT_THERE);
+    }
     let is_form = request.headers.get("content-type").is_some_and(|told| {
         told.to_str().unwrap().starts_with("application/x-www-form-urlencoded")
     });
@@ -119,26 +130,89 @@ fn wrong(request: &WireRequest) -> WireRequest {
         let body = String::from_utf8(request.body.to_vec()).unwrap();
         let other: Vec<String> = body.split('&').map(|field| format!("no_{field}")).collect();
         wrong.body = other.join("&").into();
-        return wrong;
+        return (wrong, REFUSED);
     }
-    match serde_json::from_slice::<Value>(&request.body) {
-        Ok(Value::Object(mut fields)) if !fields.is_empty() => {
-            // A number is nobody's text, list or object.
-            fields.values_mut().for_each(|value| *value = Value::from(7));
-            wrong.body = Value::Object(fields).to_string().into();
-        }
-        _ => {
-            let nowhere = request.url.replacen("/v1beta/", "/v1beta/no/", 1);
-            wrong.url = nowhere.replacen("/v2/", "/v2/no/", 1);
-        }
-    }
-    wrong
+    let Ok(Value::Object(mut fields)) = serde_json::from_slice::<Value>(&request.body) else {
+        panic!("teach this test what is wrong with another body than JSON or a form");
+    };
+    assert!(!fields.is_empty(), "a body without a field cannot be wrong");
+    // A number is nobody's text, list or object.
+    fields.values_mut().for_each(|value| *value = Value::from(7));
+    wrong.body = Value::Object(fields).to_string().into();
+    (wrong, REFUSED)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the script says where Prism is")]
 fn prism(setting: &str) -> String {
     std::env::var(setting)
         .unwrap_or_else(|_| panic!("{setting}: run shared/vendors/check/prism.sh"))
+}
+
+/// What can be asked of a vendor beside what its description has.
+struct Client {
+    operations: &'static [&'static Operation],
+    /// Where they are written.
+    source: &'static str,
+    /// Those that the description has, and where.
+    described: &'static [(&'static str, &'static str)],
+    /// Those that it has not, and why.
+    not_described: &'static [(&'static str, &'static str)],
+}
+
+static GEMINI: Client = Client {
+    operations: &gemini::OPERATIONS,
+    source: include_str!("../src/gemini/mod.rs"),
+    described: &[("generate-content", "/v1beta/models/{model}:generateContent")],
+    not_described: &[],
+};
+
+static OMNI: Client = Client {
+    operations: &veo::request::OPERATIONS,
+    source: include_str!("../src/veo/request.rs"),
+    described: &[
+        ("create-interaction", "/v1beta/interactions"),
+        ("get-interaction", "/v1beta/interactions/v1_abc"),
+        ("cancel-interaction", "/v1beta/interactions/v1_abc/cancel"),
+    ],
+    not_described: &[("download-file", "the description has interactions and no files")],
+};
+
+static TIKTOK: Client = Client {
+    operations: &tiktok::request::OPERATIONS,
+    source: include_str!("../src/tiktok/request.rs"),
+    described: &[
+        ("exchange-code", "/v2/oauth/token/"),
+        ("refresh-token", "/v2/oauth/token/"),
+        ("revoke-token", "/v2/oauth/revoke/"),
+        ("creator-info", "/v2/post/publish/creator_info/query/"),
+        ("init-video", "/v2/post/publish/video/init/"),
+        ("init-photo", "/v2/post/publish/content/init/"),
+        ("post-status", "/v2/post/publish/status/fetch/"),
+    ],
+    not_described: &[
+        ("upload-chunk", "it goes to an address that an answer names, on another host"),
+        ("upload-last-chunk", "as the chunks before it"),
+    ],
+};
+
+impl Client {
+    /// Where everything that is described has to have gone.
+    fn paths(&self) -> BTreeSet<String> {
+        self.described.iter().map(|(_, path)| (*path).to_owned()).collect()
+    }
+}
+
+#[test]
+fn every_operation_is_described_or_has_a_reason_why_not() {
+    for client in [&GEMINI, &OMNI, &TIKTOK] {
+        let known: Vec<&str> = client.operations.iter().map(|known| known.name).collect();
+        let written = client.source.matches(": Operation =").count();
+        assert_eq!(written, known.len(), "{known:?} is the whole list");
+        let named = client.described.iter().chain(client.not_described).map(|(name, _)| *name);
+        let named: Vec<&str> = named.collect();
+        assert_eq!(named.len(), known.len(), "{named:?} has no name twice");
+        assert!(known.iter().all(|name| named.contains(name)), "{known:?}, {named:?}");
+    }
 }
 
 #[tokio::test]
@@ -160,12 +234,18 @@ async fn gemini_is_asked_as_it_describes_itself() {
         brand_terms: vec!["Luna".into()],
         seed: 7,
     };
-    let gemini = || Gemini::new(way.clone(), gemini::DEFAULT_MODEL);
-    for gemini in [gemini(), gemini().english_only()] {
-        // Prism's example says something else than was asked for: only the request is of interest.
-        gemini.write(&stage.at, &brief).await.ok();
+    let mut expected = BTreeSet::<String>::new();
+    for model in gemini::models() {
+        let gemini = || Gemini::new(way.clone(), model);
+        for gemini in [gemini(), gemini().english_only()] {
+            // Prism's example says something else than was asked for: only the request is of interest.
+            gemini.write(&stage.at, &brief).await.ok();
+        }
+        expected.extend(GEMINI.paths().iter().map(|path| path.replace("{model}", model)));
     }
-    stage.all_as_described(2).await;
+    let paths = stage.all_as_described(2 * expected.len()).await;
+    assert!(paths.len() > 1);
+    assert_eq!(paths, expected, "every model was asked");
 }
 
 #[tokio::test]
@@ -173,16 +253,19 @@ async fn gemini_is_asked_as_it_describes_itself() {
 async fn footage_is_ordered_of_google_as_it_describes_itself() {
     let stage = Stage::with_key(&veo::VENDOR).await;
     let base = Some(prism("PRISM_OMNI"));
-    let veo = Veo::new(stage.parts.clone(), base, veo::DEFAULT_MODEL).unwrap();
-    let picture =
-        StartPicture { bytes: Bytes::from_static(b"\xff\xd8\xff"), content_type: "image/jpeg" };
-    for (picture, shape) in [(Some(picture), Shape::Vertical), (None, Shape::Horizontal)] {
-        let prompt = "A slow dolly in.".into();
-        veo.submit(&stage.at, &FootageBrief { prompt, picture, seconds: 5, shape }).await;
+    for model in &veo::models::MODELS {
+        let veo = Veo::new(stage.parts.clone(), base.clone(), model.name).unwrap();
+        let bytes = Bytes::from_static(b"\xff\xd8\xff");
+        let picture = StartPicture { bytes, content_type: "image/jpeg" };
+        for (picture, shape) in [(Some(picture), Shape::Vertical), (None, Shape::Horizontal)] {
+            let prompt = "A slow dolly in.".into();
+            veo.submit(&stage.at, &FootageBrief { prompt, picture, seconds: 5, shape }).await;
+        }
+        veo.status(&stage.at, "v1_abc").await.ok();
+        veo.cancel(&stage.at, "v1_abc").await.ok();
+        let paths = stage.all_as_described(4).await;
+        assert_eq!(paths, OMNI.paths(), "every operation that is described was asked for");
     }
-    veo.status(&stage.at, "v1_abc").await.ok();
-    veo.cancel(&stage.at, "v1_abc").await.ok();
-    stage.all_as_described(4).await;
 }
 
 /// A post to TikTok that a person approved: of a video, or of a picture.
@@ -216,27 +299,9 @@ fn post(platform: &MemoryPlatform, content_type: &str) -> PostPlan {
     }
 }
 
-/// What of TikTok's operations the description has, and where. An upload goes to an address that an answer names, on
-/// another host: that one has no description.
-const DESCRIBED: [(&str, &str); 7] = [
-    ("exchange-code", "/v2/oauth/token/"),
-    ("refresh-token", "/v2/oauth/token/"),
-    ("revoke-token", "/v2/oauth/revoke/"),
-    ("creator-info", "/v2/post/publish/creator_info/query/"),
-    ("init-video", "/v2/post/publish/video/init/"),
-    ("init-photo", "/v2/post/publish/content/init/"),
-    ("post-status", "/v2/post/publish/status/fetch/"),
-];
-const NOT_DESCRIBED: [&str; 2] = ["upload-chunk", "upload-last-chunk"];
-
 #[tokio::test]
 #[ignore = "shared/vendors/check/prism.sh starts Prism and runs it"]
 async fn tiktok_is_asked_as_it_describes_itself() {
-    let known: BTreeSet<&str> =
-        tiktok::request::OPERATIONS.iter().map(|known| known.name).collect();
-    let named = DESCRIBED.iter().map(|(name, _)| *name).chain(NOT_DESCRIBED);
-    assert_eq!(known, named.collect(), "every operation is asked for below, or has no description");
-
     let (stage, platform) = (Stage::with_key(&tiktok::VENDOR).await, MemoryPlatform::new());
     let settings = tiktok::Settings {
         client_key: "aw-key".to_owned(),
@@ -284,5 +349,5 @@ async fn tiktok_is_asked_as_it_describes_itself() {
     assert_eq!(uploads.len(), 1, "the video's one piece, to the host that its name came with");
     assert!(uploads[0].starts_with("https://open-upload.tiktokapis.com/"), "{uploads:?}");
     let paths = stage.all_as_described(9).await;
-    assert_eq!(paths, DESCRIBED.map(|(_, path)| path.to_owned()).into());
+    assert_eq!(paths, TIKTOK.paths(), "every operation that is described was asked for");
 }

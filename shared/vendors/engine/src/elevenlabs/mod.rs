@@ -5,7 +5,7 @@
 //!
 //! **Not used for training, not kept (N33).** A request can ask for nothing of its text and sound to be kept
 //! (`enable_logging=false`), but only an enterprise account is obeyed; any other is refused. So it is a setting
-//! ([`Settings::without_logging`]). Whether what an account sends may be used for training is set in the account's own
+//! ([`NO_LOGGING_SETTING`]). Whether what an account sends may be used for training is set in the account's own
 //! pages, and no field of a request changes it.
 //!
 //! **Never here:** who may be spoken for by ElevenLabs (the tenant's choice, `nexus_engine::providers`), another voice
@@ -35,6 +35,18 @@ pub const MODEL_SETTING: &str = "ELEVENLABS_MODEL";
 pub const VOICE_EN_SETTING: &str = "ELEVENLABS_VOICE_EN";
 /// The setting with the voice that speaks Spanish.
 pub const VOICE_ES_SETTING: &str = "ELEVENLABS_VOICE_ES";
+/// The setting with how even a voice is, 0 to 1.
+pub const STABILITY_SETTING: &str = "ELEVENLABS_STABILITY";
+/// The setting with how closely a voice keeps to the one it was made from, 0 to 1.
+pub const SIMILARITY_SETTING: &str = "ELEVENLABS_SIMILARITY";
+/// The setting with how much a voice exaggerates, 0 to 1.
+pub const STYLE_SETTING: &str = "ELEVENLABS_STYLE";
+/// The setting with how fast a voice is, 0.7 to 1.2.
+pub const SPEED_SETTING: &str = "ELEVENLABS_SPEED";
+/// The setting by which nothing is asked to be kept: `true`, for an enterprise account.
+pub const NO_LOGGING_SETTING: &str = "ELEVENLABS_NO_LOGGING";
+/// The setting with what a million characters cost with the account's plan, in cents.
+pub const PRICE_SETTING: &str = "ELEVENLABS_PRICE_CENTS";
 
 /// ElevenLabs.
 pub static VENDOR: Vendor = Vendor {

@@ -7,7 +7,11 @@ use nexus_engine::narration::{Speech, Spoken};
 use nexus_kernel::{Failure, Language};
 use nexus_outbound::Outbound;
 
-use super::{DEFAULT_MODEL, VOICE_EN_SETTING, VOICE_ES_SETTING, prices, request, response};
+use super::{
+    DEFAULT_MODEL, MODEL_SETTING, NO_LOGGING_SETTING, PRICE_SETTING, SIMILARITY_SETTING,
+    SPEED_SETTING, STABILITY_SETTING, STYLE_SETTING, VOICE_EN_SETTING, VOICE_ES_SETTING, prices,
+    request, response,
+};
 use crate::failure;
 
 /// Who speaks each language: ids of voices of the account. There is no default: a voice belongs to an account.
@@ -41,6 +45,32 @@ impl Default for Manner {
     }
 }
 
+impl Manner {
+    /// What of it no voice could follow.
+    fn problems(&self) -> Vec<SettingsProblem> {
+        let (share, pace) = ("a number from 0 to 1", "a number from 0.7 to 1.2");
+        let numbers = [
+            (STABILITY_SETTING, self.stability, 0.0..=1.0, share),
+            (SIMILARITY_SETTING, self.similarity, 0.0..=1.0, share),
+            (STYLE_SETTING, self.style, 0.0..=1.0, share),
+            (SPEED_SETTING, self.speed, 0.7..=1.2, pace),
+        ];
+        let wrong = numbers.into_iter().filter(|(_, number, within, _)| !within.contains(number));
+        wrong.map(|(setting, _, _, must)| SettingsProblem { setting, must }).collect()
+    }
+
+    /// What stands of it in the engine's name: nothing where it is the usual one.
+    fn told(&self) -> String {
+        if *self == Self::default() {
+            return String::new();
+        }
+        let Self { stability, similarity, style, speed, speaker_boost } = self;
+        format!(
+            ", stability {stability}, similarity {similarity}, style {style}, speed {speed}, boost {speaker_boost}"
+        )
+    }
+}
+
 /// How an operator wants ElevenLabs to speak.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -68,31 +98,72 @@ impl Default for Settings {
     }
 }
 
-/// A setting that no voice could follow.
+/// A setting that is not what it has to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("`{name}` is not within {least} and {most}")]
+#[error("{setting} must be {must}")]
 pub struct SettingsProblem {
-    /// Which part of [`Manner`].
-    pub name: &'static str,
-    /// The least that it may be.
-    pub least: &'static str,
-    /// The most that it may be.
-    pub most: &'static str,
+    /// Its name.
+    pub setting: &'static str,
+    /// What it has to be.
+    pub must: &'static str,
 }
 
 impl Settings {
+    /// Reads what is set; what is not has its default. `set` tells no empty text.
+    ///
+    /// # Errors
+    /// Every setting that is not what it has to be.
+    pub fn read<'s>(set: impl Fn(&str) -> Option<&'s str>) -> Result<Self, Vec<SettingsProblem>> {
+        let usual = Manner::default();
+        // What is no number is within no range.
+        let number = |name: &str, usual: f64| {
+            set(name).map_or(usual, |told| told.parse().unwrap_or(f64::NAN))
+        };
+        let manner = Manner {
+            stability: number(STABILITY_SETTING, usual.stability),
+            similarity: number(SIMILARITY_SETTING, usual.similarity),
+            style: number(STYLE_SETTING, usual.style),
+            speed: number(SPEED_SETTING, usual.speed),
+            speaker_boost: usual.speaker_boost,
+        };
+        let mut problems = manner.problems();
+        let without_logging = match set(NO_LOGGING_SETTING) {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(_) => {
+                let setting = NO_LOGGING_SETTING;
+                problems.push(SettingsProblem { setting, must: "true or false" });
+                false
+            }
+        };
+        let price = match set(PRICE_SETTING).map(str::parse::<u32>) {
+            None => None,
+            Some(Ok(cents)) => Some(Cost::cents(i64::from(cents))),
+            Some(Err(_)) => {
+                let must = "what a million characters cost, in whole cents";
+                problems.push(SettingsProblem { setting: PRICE_SETTING, must });
+                None
+            }
+        };
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        Ok(Self {
+            model: set(MODEL_SETTING).unwrap_or(DEFAULT_MODEL).to_owned(),
+            voices: Voices {
+                english: set(VOICE_EN_SETTING).map(str::to_owned),
+                spanish: set(VOICE_ES_SETTING).map(str::to_owned),
+            },
+            manner,
+            without_logging,
+            price,
+        })
+    }
+
     /// # Errors
     /// The first number that is out of its range.
     pub fn check(&self) -> Result<(), SettingsProblem> {
-        let Manner { stability, similarity, style, speed, .. } = self.manner;
-        let shares = [("stability", stability), ("similarity", similarity), ("style", style)];
-        if let Some((name, _)) = shares.iter().find(|(_, share)| !(0.0..=1.0).contains(share)) {
-            return Err(SettingsProblem { name, least: "0", most: "1" });
-        }
-        if !(0.7..=1.2).contains(&speed) {
-            return Err(SettingsProblem { name: "speed", least: "0.7", most: "1.2" });
-        }
-        Ok(())
+        self.manner.problems().into_iter().next().map_or(Ok(()), Err)
     }
 
     fn voice(&self, language: Language) -> Option<&str> {
@@ -136,10 +207,11 @@ impl ElevenLabs {
 
 #[async_trait]
 impl Speech for ElevenLabs {
-    /// The voice is a part of the name, so that another voice's sounds are not taken from the cache.
+    /// The voice and its manner are parts of the name, so that what was spoken otherwise is not taken from the cache.
     fn engine(&self, language: Language) -> Option<String> {
+        let Settings { model, manner, .. } = &self.settings;
         let voice = self.settings.voice(language)?;
-        Some(format!("elevenlabs {} {voice}", self.settings.model))
+        Some(format!("elevenlabs {model} {voice}{}", manner.told()))
     }
 
     fn absence(&self, language: Language) -> String {

@@ -13,7 +13,7 @@ use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
 
 use super::request::{SENDS, speak};
-use super::{ElevenLabs, Manner, Settings, VENDOR, Voices, response};
+use super::{ElevenLabs, Manner, Settings, SettingsProblem, VENDOR, Voices, response};
 use crate::wire::{self, Wire};
 
 const SENTENCE: &str = "Hola, café.";
@@ -93,10 +93,60 @@ fn settings_out_of_range_are_named() {
         change(&mut settings.manner);
         settings.check().map_err(|problem| problem.to_string())
     };
+    let share =
+        |name: &str| -> Result<(), String> { Err(format!("{name} must be a number from 0 to 1")) };
     assert_eq!(with(|_| {}), Ok(()));
-    assert_eq!(with(|m| m.style = 1.5), Err("`style` is not within 0 and 1".into()));
-    assert_eq!(with(|m| m.stability = f64::NAN), Err("`stability` is not within 0 and 1".into()));
-    assert_eq!(with(|m| m.speed = 3.0), Err("`speed` is not within 0.7 and 1.2".into()));
+    assert_eq!(with(|m| m.style = 1.5), share("ELEVENLABS_STYLE"));
+    assert_eq!(with(|m| m.similarity = -0.1), share("ELEVENLABS_SIMILARITY"));
+    assert_eq!(with(|m| m.stability = f64::NAN), share("ELEVENLABS_STABILITY"));
+    let speed = "ELEVENLABS_SPEED must be a number from 0.7 to 1.2";
+    assert_eq!(with(|m| m.speed = 3.0), Err(speed.into()));
+}
+
+/// What is read where these are set.
+fn read_settings(set: &[(&str, &'static str)]) -> Result<Settings, Vec<String>> {
+    let find = |name: &str| set.iter().find(|(known, _)| *known == name).map(|(_, told)| *told);
+    let told = |problems: Vec<SettingsProblem>| problems.iter().map(ToString::to_string).collect();
+    Settings::read(find).map_err(told)
+}
+
+#[test]
+fn how_it_speaks_is_set_and_the_rest_is_elevenlabs_own() {
+    assert_eq!(read_settings(&[]), Ok(Settings::default()));
+    let read = read_settings(&[
+        ("ELEVENLABS_STABILITY", "0.3"),
+        ("ELEVENLABS_SIMILARITY", "1"),
+        ("ELEVENLABS_STYLE", ".2"),
+        ("ELEVENLABS_SPEED", "1.1"),
+        ("ELEVENLABS_NO_LOGGING", "true"),
+        ("ELEVENLABS_PRICE_CENTS", "3000"),
+    ]);
+    let manner =
+        Manner { stability: 0.3, similarity: 1.0, style: 0.2, speed: 1.1, ..Manner::default() };
+    let price = Some(Cost::micros(30_000_000));
+    let expected = Settings { manner, without_logging: true, price, ..Settings::default() };
+    assert_eq!(read, Ok(expected));
+}
+
+#[test]
+fn settings_that_no_voice_could_follow_are_all_told() {
+    let wrong = read_settings(&[
+        ("ELEVENLABS_STABILITY", "high"),
+        ("ELEVENLABS_SIMILARITY", "1.01"),
+        ("ELEVENLABS_STYLE", "inf"),
+        ("ELEVENLABS_SPEED", "0.5"),
+        ("ELEVENLABS_NO_LOGGING", "yes"),
+        ("ELEVENLABS_PRICE_CENTS", "-1"),
+    ]);
+    let told = [
+        "ELEVENLABS_STABILITY must be a number from 0 to 1",
+        "ELEVENLABS_SIMILARITY must be a number from 0 to 1",
+        "ELEVENLABS_STYLE must be a number from 0 to 1",
+        "ELEVENLABS_SPEED must be a number from 0.7 to 1.2",
+        "ELEVENLABS_NO_LOGGING must be true or false",
+        "ELEVENLABS_PRICE_CENTS must be what a million characters cost, in whole cents",
+    ];
+    assert_eq!(wrong.unwrap_err(), told);
 }
 
 // What comes back.
@@ -241,6 +291,26 @@ async fn a_language_without_a_voice_is_named() {
     let said = voice.say(&wire::on_behalf_of(1), Language::Es, SENTENCE).await;
     assert_eq!(said.unwrap_err().kind(), FailureKind::Invalid);
     assert_eq!(wire.asked(KEY_HEADER), [Value::Null; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_spoken_in_another_manner_is_another_question() {
+    let wire = Arc::new(Wire::default());
+    let usual = Manner::default();
+    let manners = [
+        usual,
+        Manner { stability: 0.4, ..usual },
+        Manner { similarity: 0.4, ..usual },
+        Manner { style: 0.4, ..usual },
+        Manner { speed: 0.9, ..usual },
+        Manner { speaker_boost: false, ..usual },
+    ];
+    let mut engines = BTreeSet::new();
+    for manner in manners {
+        let voice = voice(&wire, Settings { manner, ..settings() }).await;
+        engines.insert(voice.engine(Language::En).unwrap());
+    }
+    assert_eq!(engines.len(), manners.len(), "{engines:#?}");
 }
 
 // The recordings.

@@ -35,6 +35,7 @@ use nexus_outbound::vendor::MAX_ANSWER;
 use nexus_outbound::{Auth, Operation, Repeat, Vendor};
 
 pub use port::Gemini;
+pub use prices::models;
 
 /// The model where no setting says otherwise.
 pub const DEFAULT_MODEL: &str = "gemini-3.8-flash";
@@ -62,3 +63,6 @@ pub static GENERATE_CONTENT: Operation = Operation {
     within: Duration::from_secs(120),
     max_answer: MAX_ANSWER,
 };
+
+/// All that can be asked.
+pub static OPERATIONS: [&Operation; 1] = [&GENERATE_CONTENT];

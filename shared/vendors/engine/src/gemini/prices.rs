@@ -48,6 +48,11 @@ pub(crate) fn as_of() -> Option<Date> {
     PRICES.iter().map(|price| price.as_of).min()
 }
 
+/// The models that have a price of their own.
+pub fn models() -> impl Iterator<Item = &'static str> {
+    PRICES.iter().filter(|price| price.until.is_none()).map(|price| price.model)
+}
+
 /// What so many tokens cost with a model at a time, rounded up. A model that is not on the list costs as much as the
 /// dearest that is.
 pub(super) fn cost(model: &str, at: Timestamp, tokens_in: u64, tokens_out: u64) -> Cost {

@@ -77,6 +77,9 @@ pub static DOWNLOAD: Operation = Operation {
     max_answer: MAX_FOOTAGE,
 };
 
+/// All that can be asked.
+pub static OPERATIONS: [&Operation; 4] = [&CREATE, &GET, &CANCEL, &DOWNLOAD];
+
 /// Asks for footage of this length.
 pub fn create(model: &Model, brief: &FootageBrief, seconds: u32) -> Request {
     let text = json!({ "type": "text", "text": brief.prompt });
