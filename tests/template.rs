@@ -284,6 +284,7 @@ const OPEN: &[(&str, &str, &str)] = &[
     ("GET", "/openapi.json", "the description of the API holds nothing of anybody's"),
     ("HEAD", "/openapi.json", "the same without its body"),
     ("GET", "/r/{code}", "the code is the proof, and expires"),
+    ("HEAD", "/r/{code}", "the same without its body"),
     ("POST", "/r/{code}", "as for looking; it shows what would be kept"),
     ("POST", "/r/{code}/note", "as for looking; a note decides nothing"),
     ("GET", "/v1/connections/callback", "a network's browser brings a state that is used once"),
@@ -293,7 +294,74 @@ const OPEN: &[(&str, &str, &str)] = &[
     ("HEAD", "/p/{code}", "the same without its body"),
     ("POST", "/p/{code}", "whoever reads the page may ask"),
     ("GET", "/v1/connections/openapi.json", "a description holds nothing of anybody's"),
+    ("HEAD", "/v1/connections/openapi.json", "the same without its body"),
 ];
+
+/// A GET that acts, so that nobody may ask for its head alone.
+const NO_HEAD: &[&str] = &["/v1/connections/callback"];
+
+#[test]
+fn who_may_get_may_ask_for_the_head() {
+    let plan = plan();
+    let mut routes = BTreeMap::new();
+    for function in &plan.functions {
+        for trigger in &function.triggers {
+            if let Trigger::Http { api, method, path, auth } = trigger {
+                let at = (method.as_str(), api.as_str(), path.as_str());
+                routes.insert(at, (function.id.as_str(), auth.clone()));
+            }
+        }
+    }
+    let gets = routes.iter().filter(|((method, ..), _)| *method == "GET");
+    for ((_, api, path), by) in gets {
+        let head = routes.get(&("HEAD", *api, *path));
+        let wanted = if NO_HEAD.contains(path) { None } else { Some(by) };
+        assert_eq!(head, wanted, "HEAD {path}");
+    }
+}
+
+/// What the README says of a deployment, without its line ends.
+fn told() -> String {
+    let readme = fs::read_to_string(sources::root().join("README.md")).unwrap();
+    let (_, after) = readme.split_once("## Deploy it to AWS").unwrap();
+    let (section, _) = after.split_once("\n## ").unwrap();
+    section.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn the_readme_tells_what_a_deployment_creates() {
+    let (template, told) = (parse(&text()), told());
+    let count = |kind: &str| of_type(&template, kind).count();
+    let dead = plan().queues.iter().filter(|queue| queue.redrive.is_none()).count();
+    let queues = count("AWS::SQS::Queue") - dead;
+    for wanted in [
+        format!("{} KMS key,", count("AWS::KMS::Key")),
+        format!("{} DynamoDB table,", count("AWS::DynamoDB::Table")),
+        format!("{} bucket,", count("AWS::S3::Bucket")),
+        format!("{queues} queues with {dead} dead-letter queues,"),
+        format!("{} Cognito user pool,", count("AWS::Cognito::UserPool")),
+        format!("{} HTTP API,", count("AWS::Serverless::HttpApi")),
+        format!("{} functions with a role each,", count("AWS::Serverless::Function")),
+        format!("{} layer with ffmpeg", count("AWS::Serverless::LayerVersion")),
+        format!("{} log groups,", count("AWS::Logs::LogGroup")),
+        format!("{} alarms and", count("AWS::CloudWatch::Alarm")),
+        format!("{} topic for them", count("AWS::SNS::Topic")),
+    ] {
+        assert!(told.contains(&wanted), "the README has no `{wanted}`");
+    }
+}
+
+#[test]
+fn what_the_readme_looks_up_in_the_outputs_is_there() {
+    let (template, told) = (parse(&text()), told());
+    let mut sought = 0;
+    for before in told.split("` of the stack's outputs").collect::<Vec<_>>().split_last().unwrap().1 {
+        let name = before.rsplit('`').next().unwrap();
+        assert!(template["Outputs"].get(name).is_some(), "there is no output `{name}`");
+        sought += 1;
+    }
+    assert_eq!(sought, 2);
+}
 
 #[test]
 fn n47_every_route_but_the_named_asks_for_a_token() {

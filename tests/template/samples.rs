@@ -25,9 +25,21 @@ fn samples() -> BTreeMap<String, Value> {
     found
 }
 
-/// What starts the functions of one name.
+/// How the samples of a function are called: `IngestRecordingFunction` is `ingest-recording`.
+fn called(function: &FunctionPlan) -> String {
+    let mut name = String::new();
+    for letter in function.id.strip_suffix("Function").unwrap().chars() {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push('-');
+        }
+        name.push(letter.to_ascii_lowercase());
+    }
+    name
+}
+
+/// What starts the function whose samples are called so.
 fn triggers(named: &str) -> Vec<(FunctionPlan, Trigger)> {
-    let functions = plan().functions.into_iter().filter(|function| function.name == named);
+    let functions = plan().functions.into_iter().filter(|function| called(function) == named);
     functions.flat_map(|f| f.triggers.clone().into_iter().map(move |t| (f.clone(), t))).collect()
 }
 
@@ -41,7 +53,7 @@ fn every_event_source_has_a_sample_and_every_sample_a_source() {
                 Trigger::Queue { .. } => "sqs",
                 Trigger::Schedule { .. } => "schedule",
             };
-            wanted.insert(format!("{}.{kind}.json", function.name));
+            wanted.insert(format!("{}.{kind}.json", called(&function)));
         }
     }
     assert_eq!(samples().into_keys().collect::<BTreeSet<_>>(), wanted);

@@ -120,6 +120,8 @@ impl RetentionSweep {
             self.day_salts(of, sweep, at, receipt).await?;
         }
         self.rows(DueKind::Expiry, sweep, at, receipt).await?;
+        let strays = self.0.vault.remove_strays(Product::Engine).await;
+        receipt.strays.count_removed(strays.map_err(Failure::from), at.now);
         for area in Area::ALL {
             self.unnamed_blobs(sweep, area, at, receipt).await?;
         }

@@ -64,6 +64,17 @@ impl Tally {
         }
     }
 
+    /// Counts what somebody else has found and removed.
+    pub(crate) fn count_removed(&mut self, removed: Result<u64, Failure>, now: Timestamp) {
+        match removed {
+            Ok(removed) => {
+                self.found += removed;
+                self.removed += removed;
+            }
+            Err(failure) => self.count(Err(failure), now),
+        }
+    }
+
     fn failed(&mut self, over_since: Timestamp) {
         self.failed += 1;
         self.oldest_left = Some(self.oldest_left.map_or(over_since, |o| o.min(over_since)));
@@ -86,6 +97,9 @@ pub struct Receipt {
     /// Salts of days that are over.
     #[serde(default)]
     pub salts: Tally,
+    /// Values in the vault's safe that an unfinished rotation left.
+    #[serde(default)]
+    pub strays: Tally,
     /// Until when backups (point-in-time recovery, object versions) may still hold what was removed. On one
     /// machine there are none but those that its owner makes.
     pub backups_hold_until: Timestamp,
@@ -100,6 +114,7 @@ impl Receipt {
             table: Tally::default(),
             blobs: Tally::default(),
             salts: Tally::default(),
+            strays: Tally::default(),
             backups_hold_until: now.saturating_add(BACKUP_WINDOW).unwrap_or(Timestamp::MAX),
         }
     }

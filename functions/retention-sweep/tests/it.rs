@@ -4,21 +4,22 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::{SignedDuration, ToSpan};
+use nexus_contract::memory::MemoryVault;
 use nexus_contract::{Fault, Faults, Flaky, StaleIndex};
 use nexus_core::blobs::{Joined, UploadRules};
 use nexus_core::directory::OutsideKind;
 use nexus_core::retention::{ABANDONED_AFTER, LIVE_AGE, RECEIPT_AGE, UNNAMED_BLOB_AGE};
 use nexus_core::sweep::DueKind;
 use nexus_core::table::{CommitError, CommitToken, Page, Query, Slice, StoreError};
-use nexus_core::vault::{Freshness, Vault};
+use nexus_core::vault::{Forgotten, Freshness, Generation, Held, Vault, VaultError};
 use nexus_core::{
-    BlobKey, Blobs, Condition, Directory, Item, Key, Op, Product, Record, RecordKind, Scope, Table,
-    records,
+    BlobKey, Blobs, Condition, Directory, Item, Key, Op, Product, Record, RecordKind, Scope, SecretName,
+    Table, records,
 };
 use nexus_engine::account::Settings;
 use nexus_engine::clicks::{Agent, Click, ClickId, Place, Visitor};
@@ -29,7 +30,7 @@ use nexus_engine::media::{BegunUpload, MediaClass, MediaState};
 use nexus_engine::tallies::{self, AsStored, ClickWriter, Letter, Recount};
 use nexus_engine::{EnginePlatform, Media, blob_names, cache, removal};
 use nexus_handler::{Entry, ErasedFunction, Invocation};
-use nexus_kernel::{Failure, Pii, Timestamp};
+use nexus_kernel::{Failure, Pii, Secret, Timestamp};
 use nexus_retention_sweep::{Receipt, RetentionSweep};
 use nexus_testkit::{MemoryPlatform, build, people};
 
@@ -657,7 +658,7 @@ async fn n52_what_is_kept_of_clicks_is_never_swept_and_what_expires_around_it_is
 }
 
 /// A salt of the day that many hours from now.
-async fn salted(of: Use, platform: &MemoryPlatform, hours_on: i64) -> nexus_core::SecretName {
+async fn salted(of: Use, platform: &MemoryPlatform, hours_on: i64) -> SecretName {
     let day = day_of(platform.now().saturating_add(hours(hours_on)).unwrap());
     let salts = DaySalts::new(of, Arc::new(platform.vault.clone()), platform.ambient());
     salts.read_or_make(day).await.unwrap();
@@ -741,4 +742,45 @@ async fn n10_a_salt_that_is_older_than_the_days_looked_back_is_found_by_its_row(
     house.platform.advance(hours(24 * 40));
     assert_eq!(house.run().await.salts.removed, 1);
     assert!(house.platform.vault.read(&name, Freshness::Fresh).await.unwrap().is_none());
+}
+
+/// A vault in whose safe unfinished rotations of a product have left so many values.
+struct Strewn {
+    inner: MemoryVault,
+    left: AtomicU64,
+}
+
+#[async_trait::async_trait]
+impl Vault for Strewn {
+    async fn read(&self, name: &SecretName, how: Freshness) -> Result<Option<Held>, VaultError> {
+        self.inner.read(name, how).await
+    }
+
+    async fn rotate(
+        &self,
+        name: &SecretName,
+        follows: Option<Generation>,
+        value: &Secret<String>,
+    ) -> Result<Generation, VaultError> {
+        self.inner.rotate(name, follows, value).await
+    }
+
+    async fn forget(&self, name: &SecretName) -> Result<Forgotten, VaultError> {
+        self.inner.forget(name).await
+    }
+
+    async fn remove_strays(&self, of: Product) -> Result<u64, VaultError> {
+        assert_eq!(of, Product::Engine, "nobody else's secrets are in this table");
+        Ok(self.left.swap(0, Ordering::Relaxed))
+    }
+}
+
+#[tokio::test]
+async fn what_unfinished_rotations_left_in_the_vault_goes_with_a_receipt() {
+    let platform = MemoryPlatform::new();
+    let strewn = Strewn { inner: platform.vault.clone(), left: AtomicU64::new(3) };
+    let house = House::on(platform.with_vault(Arc::new(strewn)));
+    let told = house.run().await.strays;
+    assert_eq!((told.found, told.removed, told.failed), (3, 3, 0));
+    assert_eq!(house.run().await.strays.found, 0);
 }

@@ -9,6 +9,7 @@ import copy
 import json
 import os
 import sys
+import time
 import urllib.request
 
 import compare
@@ -48,6 +49,23 @@ def only_aws(world, tenant, found):
     assert len(world.rows()) == before, "a second delivery writes nothing"
     steps.done("a second delivery of the draft's message changes nothing")
 
+    # The time trap of the form is real: a person takes three seconds.
+    page = world.send("POST", f"/v1/products/{found['product']['id']}/page", None)["path"]
+    opened = world.get_json(page)["opened"]
+    time.sleep(4)
+    question = {"name": "Grace", "email": "grace@example.org", "consent": True, "opened": opened,
+                "message": "I love your coffee! Do you have a wonderful oat milk version, too?"}
+    status, answer = world.call("POST", page, question, who=None, accept="application/json")
+    assert status == 201, f"{status} {answer}"
+
+    def judged():
+        [inquiry] = world.get("/v1/inquiries")["items"]
+        return inquiry if inquiry.get("sentiment") else None
+
+    inquiry = way.wait(world, "sentiment", judged)
+    assert inquiry["sentiment"]["label"] == "positive" and inquiry["sentiment"]["engine"] == "comprehend", inquiry
+    steps.done(f"an inquiry is kept and judged: {json.dumps(inquiry['sentiment'])}")
+
     bucket, s3 = world.deployed["outputs"]["MediaBucketName"], world.client("s3")
     kept = s3.list_objects_v2(Bucket=bucket)["Contents"]
     assert not any(blob["Key"].startswith("in/") for blob in kept), "the upload is forgotten"
@@ -67,6 +85,8 @@ def paid_once(calls, draft):
     refused = {name: count["refused"] for name, count in calls.items() if count["refused"]}
     assert not refused, f"the stand-in refused calls: {refused}"
     expected = {
+        "BatchDetectDominantLanguage": 1,
+        "BatchDetectSentiment": 1,
         "DetectLabels": 1,
         "SynthesizeSpeech": sum(len(made["cues"]) for made in draft["narrations"].values()),
         "TranslateText": len({line.strip() for pair in way.phrases(draft) for line in pair["en"].split("\n")

@@ -26,9 +26,9 @@ class World:
         self.name, self.api, self.host = name, api, host
         self.tokens = {}
 
-    def call(self, method, path, body=None, *, who="operator", token=None, key=None):
+    def call(self, method, path, body=None, *, who="operator", token=None, key=None, accept="*/*"):
         """The API's answer: status and body."""
-        headers = {"content-type": "application/json"}
+        headers = {"content-type": "application/json", "accept": accept}
         if self.host:
             headers["host"] = self.host
         if token is None and who is not None:
@@ -48,6 +48,12 @@ class World:
 
     def get(self, path):
         status, answer = self.call("GET", path)
+        assert status == 200, f"{self.name}: GET {path}: {status} {answer}"
+        return answer
+
+    def get_json(self, path):
+        """What a public page tells a program."""
+        status, answer = self.call("GET", path, who=None, accept="application/json")
         assert status == 200, f"{self.name}: GET {path}: {status} {answer}"
         return answer
 

@@ -3,9 +3,13 @@
 # Asks for what samconfig.toml does not say. Arguments go to `sam deploy`.
 #
 # To remove it: `sam delete --stack-name nexus --region us-east-1`. That leaves what nobody should lose by a slip, and
-# what goes on costing (the key: a dollar a month): the table, the bucket, the key and the user pool. Each is removed by
-# hand, in this order, once nothing in it is wanted:
+# what goes on costing (the key: a dollar a month): the table, the bucket, the key and the user pool; and what the stack
+# never made: tokens, salts and vendors' keys in Parameter Store, the GeoLite layer, SAM's own bucket. Each is removed
+# by hand, in this order, once nothing in it is wanted:
 #
+#   aws ssm get-parameters-by-path --path /nexus/STAGE --recursive --query 'Parameters[].Name' --output text |
+#     xargs -n 10 aws ssm delete-parameters --names
+#   aws lambda list-layer-versions --layer-name nexus-geolite       then delete-layer-version for each
 #   aws dynamodb update-table --table-name TABLE --no-deletion-protection-enabled
 #   aws dynamodb delete-table --table-name TABLE
 #   aws s3api delete-objects …        of every version; the console's "Empty" does that
@@ -13,6 +17,7 @@
 #   aws cognito-idp update-user-pool --user-pool-id POOL --deletion-protection INACTIVE
 #   aws cognito-idp delete-user-pool --user-pool-id POOL
 #   aws kms schedule-key-deletion --key-id KEY --pending-window-in-days 30
+#   sam's bucket (`aws-sam-cli-managed-default…`), if nothing else is deployed with it
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)

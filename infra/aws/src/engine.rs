@@ -56,6 +56,10 @@ pub struct AwsEngine {
     blobs: OnceLock<S3Blobs>,
     queues: OnceLock<SqsQueues>,
     places: OnceLock<Arc<dyn Locator>>,
+    /// One for the whole function: what it has read is kept for all, and dropped for all.
+    secrets: OnceLock<Arc<dyn Vault>>,
+    house_keys: OnceLock<Arc<dyn Vault>>,
+    networks: OnceLock<suite::Networks>,
 }
 
 /// The Engine's platform, from the settings that the template gives every function: `TABLE`, `BUCKET`, `DATA_KEY`
@@ -106,6 +110,9 @@ pub async fn engine(env: &Env) -> Result<AwsEngine, Box<dyn Error + Send + Sync>
         blobs: OnceLock::new(),
         queues: OnceLock::new(),
         places: OnceLock::new(),
+        secrets: OnceLock::new(),
+        house_keys: OnceLock::new(),
+        networks: OnceLock::new(),
     })
 }
 
@@ -121,13 +128,15 @@ impl AwsEngine {
         set_up: impl FnOnce(&suite::Settings, &Parts) -> Result<V, suite::NoWay>,
     ) -> Option<V> {
         let root = self.keys.as_ref()?;
-        let clock = Arc::clone(&self.ambient.clock);
+        let keys = self.house_keys.get_or_init(|| {
+            Arc::new(HouseKeys::new(&self.config, root, Arc::clone(&self.ambient.clock)))
+        });
         let made = self.vendors.transport().and_then(|transport| {
             let parts = Parts {
                 product: Product::Engine,
                 ambient: self.ambient.clone(),
                 table: self.table(Access::Write),
-                vault: Arc::new(HouseKeys::new(&self.config, root, clock)),
+                vault: Arc::clone(keys),
                 transport,
             };
             set_up(&self.vendors, &parts)
@@ -138,9 +147,12 @@ impl AwsEngine {
 
 impl AwsEngine {
     fn networks(&self) -> suite::Networks {
-        let tokens = self.vault(Access::Write);
-        let made = self.vendor(|settings, parts| settings.networks(parts, &tokens));
-        made.unwrap_or_default()
+        let networks = self.networks.get_or_init(|| {
+            let tokens = self.vault(Access::Write);
+            let made = self.vendor(|settings, parts| settings.networks(parts, &tokens));
+            made.unwrap_or_default()
+        });
+        networks.clone()
     }
 }
 
@@ -205,9 +217,12 @@ impl EnginePlatform for AwsEngine {
     }
 
     fn vault(&self, access: Access) -> Arc<dyn Vault> {
-        let (root, key) = (self.tokens.clone(), self.data_key.clone());
-        let table = self.table(access);
-        Arc::new(nexus_aws::ssm::vault(&self.config, root, key, table, self.ambient.clone()))
+        let vault = self.secrets.get_or_init(|| {
+            let (root, key) = (self.tokens.clone(), self.data_key.clone());
+            let (table, ambient) = (self.table(access), self.ambient.clone());
+            Arc::new(nexus_aws::ssm::vault(&self.config, root, key, table, ambient))
+        });
+        Arc::clone(vault)
     }
 
     fn logins(&self) -> Vec<Arc<dyn Login>> {
@@ -327,6 +342,18 @@ mod tests {
         assert!(engine(&env("nexus@luna.example")).await.unwrap().mail().is_some());
         let told = refusal(&env("nobody")).await;
         assert!(told.starts_with("settings: MAIL_FROM is no mail address"), "{told}");
+    }
+
+    #[tokio::test]
+    async fn a_function_has_one_vault_and_one_way_to_the_networks() {
+        let more = [("AWS_REGION", "us-east-1"), ("TOKENS", "/nexus/t"), ("KEYS", "/nexus/t")];
+        let env = Env::from_pairs(SETTINGS.into_iter().chain(more));
+        let platform = engine(&env).await.unwrap();
+        let [one, other] = [Access::Read, Access::Write].map(|access| platform.vault(access));
+        assert!(Arc::ptr_eq(&one, &other), "what one drops the other would go on reading");
+        let [one, other] = [(); 2].map(|()| platform.publishers());
+        assert!(!one.is_empty());
+        assert!(one.iter().zip(&other).all(|(one, other)| Arc::ptr_eq(one, other)));
     }
 
     #[tokio::test]

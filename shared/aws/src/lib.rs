@@ -7,7 +7,11 @@
 //! * [`polly`], the voices,
 //! * [`translate`], Spanish,
 //! * [`comprehend`], sentiment,
-//! * [`ses`], mail.
+//! * [`ses`], mail,
+//! * [`eventbridge`], the bus,
+//! * [`ssm`], the vault of tokens and the house's own keys,
+//! * [`kms`], the vault whose values stand sealed in the table's own rows, for secrets by the thousands: no function
+//!   takes it yet.
 //!
 //! Every client begins with [`start()`], which refuses any region but [`REGION`], and every call has a time limit.
 //!

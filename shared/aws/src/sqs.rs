@@ -2,8 +2,8 @@
 //!
 //! What a reader has to know of SQS: counts are approximate, times are whole seconds (rounded up, so that nothing
 //! comes early), how often a message was received counts on among the dead letters, one that was redriven is sent anew,
-//! and nothing tells when the oldest message was sent: [`Depth::oldest`] is always `None` (the alarm on
-//! `ApproximateAgeOfOldestMessage` watches it).
+//! and nothing tells when the oldest message was sent: [`Depth::oldest`] is always `None`. A message's age is
+//! told by the batch that works on it.
 
 mod batches;
 

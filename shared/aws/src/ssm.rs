@@ -12,7 +12,8 @@
 //! five minutes: an account's throughput is 40 reads a second unless it pays for more.
 //!
 //! What a role needs: `ssm:GetParameter`, `ssm:GetParametersByPath`, `ssm:PutParameter` and `ssm:DeleteParameters` on
-//! `{root}/{product}/*`, and the key's `kms:Decrypt`, `kms:Encrypt` and `kms:GenerateDataKey`.
+//! `{root}/{product}/` and the owners that it works for, and the key's `kms:Decrypt` and `kms:Encrypt`; who removes strays
+//! also `ssm:GetParametersByPath` on `{root}/{product}`.
 
 mod house_keys;
 
@@ -23,7 +24,7 @@ use aws_config::SdkConfig;
 use aws_sdk_ssm::Client;
 use aws_sdk_ssm::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ssm::types::{ParameterTier, ParameterType};
-use nexus_core::Table;
+use nexus_core::{Product, Table};
 use nexus_core::vault::{Remains, SecretName, VaultError};
 use nexus_kernel::{Ambient, Secret, Timestamp};
 use nexus_vault::{Left, RowVault, Safe, Said, Slot};
@@ -137,8 +138,8 @@ impl Safe for Parameters {
         Ok(())
     }
 
-    async fn list_all(&self) -> Result<Vec<(String, Left)>, VaultError> {
-        self.below(&self.root, true).await
+    async fn list_all(&self, of: Product) -> Result<Vec<(String, Left)>, VaultError> {
+        self.below(&format!("{}/{}", self.root, of.name()), true).await
     }
 }
 
@@ -170,7 +171,6 @@ mod tests {
     use nexus_contract::START;
     use nexus_contract::memory::MemoryTable;
     use nexus_contract::vault::CANARY;
-    use nexus_core::Product;
     use nexus_core::table::{Page, Table as _};
     use nexus_core::vault::{Freshness, Generation, Vault as _};
     use nexus_kernel::ambient::ManualClock;

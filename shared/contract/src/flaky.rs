@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use nexus_core::Product;
 use nexus_core::blobs::{
     BlobError, BlobFacts, BlobKey, BlobSlice, Blobs, Joined, PartedUpload, SignedUpload,
     UploadRules,
@@ -347,5 +348,10 @@ impl Vault for Flaky<dyn Vault> {
     async fn forget(&self, name: &SecretName) -> Result<Forgotten, VaultError> {
         let (before, after) = (VaultError::Unavailable, VaultError::Unknown);
         self.faults.call(self.inner.forget(name), before, after).await
+    }
+
+    async fn remove_strays(&self, of: Product) -> Result<u64, VaultError> {
+        let (before, after) = (VaultError::Unavailable, VaultError::Unavailable);
+        self.faults.call(self.inner.remove_strays(of), before, after).await
     }
 }

@@ -314,6 +314,10 @@ pub trait Vault: Send + Sync {
     /// Removes the secret, every earlier writing of it and whatever unfinished rotations left. Only `Ok` says that
     /// all of it is gone; after an error, forget it again.
     async fn forget(&self, name: &SecretName) -> Result<Forgotten, VaultError>;
+
+    /// Removes what unfinished rotations have left under a product's names that nobody touched since, once nobody can
+    /// still be about to finish them. For a sweep; how many were removed.
+    async fn remove_strays(&self, of: Product) -> Result<u64, VaultError>;
 }
 
 /// Checks the limits of a value; every adapter calls it first.

@@ -14,6 +14,8 @@ use axum::response::{IntoResponse, Response};
 use nexus_core::{Caller, Claims, Product};
 use nexus_kernel::{Failure, FailureKind, FieldProblem};
 use serde::Serialize;
+use tracing::Span;
+use tracing::field::display;
 
 use crate::outcome;
 
@@ -39,7 +41,10 @@ pub fn caller(parts: &Parts, product: Product) -> Result<Caller, Failure> {
         )
     })?;
     let named = parts.headers.get(TENANT_HEADER).and_then(|v| v.to_str().ok());
-    Caller::from_claims(claims, product, named)
+    let caller = Caller::from_claims(claims, product, named)?;
+    // Into every line that is logged from here on, where the house's rules hold.
+    Span::current().record("tenant", display(caller.scope().owner()));
+    Ok(caller)
 }
 
 /// A failure on its way to an HTTP client.

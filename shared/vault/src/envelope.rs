@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use nexus_core::Product;
 use nexus_core::vault::{Remains, SecretName, VaultError};
 use nexus_kernel::{Ambient, Digest, Secret};
 use serde::{Deserialize, Serialize};
@@ -173,7 +174,7 @@ impl<K: DataKeys> Safe for Envelope<K> {
         Ok(())
     }
 
-    async fn list_all(&self) -> Result<Vec<(String, Left)>, VaultError> {
+    async fn list_all(&self, _: Product) -> Result<Vec<(String, Left)>, VaultError> {
         Ok(Vec::new())
     }
 }

@@ -11,7 +11,7 @@
 //! its writer's commit can no longer succeed. Whatever is not dead is either the secret or in somebody's hands.
 //!
 //! * A crash before the commit leaves a slot that follows the row as it stands. The next rotation or forgetting
-//!   makes it dead and removes it; where none comes, [`RowVault::remove_strays`] does after an hour.
+//!   makes it dead and removes it; where none comes, [`Vault::remove_strays`] does after an hour.
 //! * A crash after the commit leaves the slots of before, dead already.
 //! * A commit whose answer was lost leaves its slot alone, and is told as unknown.
 
@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::SignedDuration;
+use nexus_core::Product;
 use nexus_core::table::Table;
 use nexus_core::vault::{
     Forgotten, Freshness, Generation, Held, Remains, SecretName, Vault, VaultError, check_value,
@@ -87,8 +88,8 @@ pub trait Safe: Send + Sync + 'static {
     /// Removes values; one that is gone is no error.
     async fn remove(&self, path: &str, dead: &[Left]) -> Result<(), VaultError>;
 
-    /// The values of all secrets, by their [`path`](SecretName::path).
-    async fn list_all(&self) -> Result<Vec<(String, Left)>, VaultError>;
+    /// The values of all secrets of a product, by their [`path`](SecretName::path).
+    async fn list_all(&self, of: Product) -> Result<Vec<(String, Left)>, VaultError>;
 }
 
 /// A vault whose rows stand in a table and whose values are kept in a safe.
@@ -114,25 +115,6 @@ impl<S: Safe> RowVault<S> {
     pub fn new(table: Arc<dyn Table>, safe: S, ambient: Ambient) -> Self {
         let loading = std::array::from_fn(|_| Mutex::new(()));
         Self { rows: Rows(table), safe, ambient, cache: Cache::new(), loading }
-    }
-
-    /// Removes what crashed rotations have left under names that nobody touched since: values that no row names and,
-    /// after an hour, that none will. For a sweep; how many were removed.
-    ///
-    /// # Errors
-    /// The safe or the table does not answer; what was removed until then stays so.
-    pub async fn remove_strays(&self) -> Result<u64, VaultError> {
-        let (found, now) = (self.safe.list_all().await?, self.ambient.now());
-        let mut removed = 0;
-        for (path, left) in found {
-            let Some(stands) = rows::stands(&*self.rows.0, &path).await? else { continue };
-            let is_old = now.duration_since(left.put) >= ABANDONED_AFTER;
-            if left.generation != stands && (left.after != stands || is_old) {
-                self.safe.remove(&path, &[left]).await?;
-                removed += 1;
-            }
-        }
-        Ok(removed)
     }
 
     async fn load(&self, name: &SecretName) -> Result<Option<Held>, VaultError> {
@@ -296,5 +278,20 @@ impl<S: Safe> Vault for RowVault<S> {
             return Ok(Forgotten { found, remains });
         }
         Err(VaultError::Unavailable("the secret is rotated faster than it can be forgotten".into()))
+    }
+
+    /// What no row names and, after an hour, what none will. What was removed before an error stays so.
+    async fn remove_strays(&self, of: Product) -> Result<u64, VaultError> {
+        let (found, now) = (self.safe.list_all(of).await?, self.ambient.now());
+        let mut removed = 0;
+        for (path, left) in found {
+            let Some(stands) = rows::stands(&*self.rows.0, &path).await? else { continue };
+            let is_old = now.duration_since(left.put) >= ABANDONED_AFTER;
+            if left.generation != stands && (left.after != stands || is_old) {
+                self.safe.remove(&path, &[left]).await?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
     }
 }

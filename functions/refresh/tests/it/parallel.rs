@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::future::join_all;
 use nexus_contract::START;
+use nexus_core::Product;
 use nexus_core::table::{
     CommitError, CommitToken, Item, Key, Op, Page, Query, Slice, StoreError, Table,
 };
@@ -80,6 +81,10 @@ impl Vault for Uneven<dyn Vault> {
     async fn forget(&self, name: &SecretName) -> Result<Forgotten, VaultError> {
         self.take_time().await;
         self.inner.forget(name).await
+    }
+
+    async fn remove_strays(&self, of: Product) -> Result<u64, VaultError> {
+        self.inner.remove_strays(of).await
     }
 }
 

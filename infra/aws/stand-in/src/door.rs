@@ -1,6 +1,6 @@
 //! The door: who may come in, which service is asked, how errors look.
 //!
-//! Polly is REST with JSON (`restJson1`), Rekognition JSON 1.1, told by `x-amz-target`, and Translate CBOR (Smithy's RPC
+//! Polly is REST with JSON (`restJson1`), Rekognition and Comprehend JSON 1.1, told by `x-amz-target`, and Translate CBOR (Smithy's RPC
 //! v2), told by the path: each as the SDK speaks with it. A request has to be
 //! signed for its own service in us-east-1; whether the signature is right is not looked at, since nobody here knows
 //! the key.
@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::{HeaderMap, StatusCode, header};
+use nexus_offline::lexicon::Lexicon;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -22,7 +23,7 @@ use serde_json::json;
 use crate::counts::Counts;
 use crate::phrases::Phrases;
 use crate::polly::{self, Voices};
-use crate::{rekognition, translate};
+use crate::{comprehend, rekognition, translate};
 
 /// A picture of 5 MiB in base64, and room.
 const MOST_BYTES: usize = 8 << 20;
@@ -34,6 +35,7 @@ const TRANSLATE_TEXT: &str = "/service/AWSShineFrontendService_20170701/operatio
 pub(crate) struct Services {
     pub(crate) phrases: Phrases,
     pub(crate) voices: Voices,
+    pub(crate) lexicon: Lexicon,
     pub(crate) counts: Counts,
 }
 
@@ -101,6 +103,24 @@ async fn by_target(
                 Err(refusal) => Err(refusal),
             };
             ("DetectLabels", answer)
+        }
+        "Comprehend_20171127.BatchDetectDominantLanguage" => {
+            let answer = match asked(&headers, "comprehend", &body) {
+                Ok(asked) => comprehend::detect_languages(&services.lexicon, asked)
+                    .await
+                    .and_then(answered),
+                Err(refusal) => Err(refusal),
+            };
+            ("BatchDetectDominantLanguage", answer)
+        }
+        "Comprehend_20171127.BatchDetectSentiment" => {
+            let answer = match asked(&headers, "comprehend", &body) {
+                Ok(asked) => comprehend::detect_sentiment(&services.lexicon, asked)
+                    .await
+                    .and_then(answered),
+                Err(refusal) => Err(refusal),
+            };
+            ("BatchDetectSentiment", answer)
         }
         _ => (
             "other",

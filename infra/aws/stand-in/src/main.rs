@@ -1,4 +1,4 @@
-//! `nexus-stand-in`: stands in for Rekognition, Polly and Translate where there is no AWS, so that the production
+//! `nexus-stand-in`: stands in for Rekognition, Polly, Translate and Comprehend where there is no AWS, so that the production
 //! adapters can be run to the end.
 //!
 //! It speaks the services' wire format and is backed by the engines of `nexus_offline`. What a request holds is
@@ -7,6 +7,7 @@
 //!
 //! **Never here:** anything that a function links, a guess where an engine has no answer: that is an error.
 
+mod comprehend;
 mod counts;
 mod door;
 mod phrases;
@@ -20,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
+use nexus_offline::lexicon::Lexicon;
 use tokio::net::TcpListener;
 
 use crate::door::Services;
@@ -56,6 +58,7 @@ async fn serve(asked: Asked) -> io::Result<()> {
     let services = Services {
         phrases: phrases(&asked.phrases)?,
         voices: Voices::locate(&asked.path).await?,
+        lexicon: Lexicon::new(None),
         counts: counts::Counts::default(),
     };
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, asked.port))).await?;

@@ -3,6 +3,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use nexus_core::Product;
 use nexus_core::vault::{
     Forgotten, Freshness, Generation, Held, Remains, SecretName, Vault, VaultError, check_value,
 };
@@ -69,5 +70,10 @@ impl Vault for MemoryVault {
     async fn forget(&self, name: &SecretName) -> Result<Forgotten, VaultError> {
         let found = lock(&self.secrets).remove(name).is_some();
         Ok(Forgotten { found, remains: Remains::Nothing })
+    }
+
+    /// There are none: a rotation is one step here.
+    async fn remove_strays(&self, _: Product) -> Result<u64, VaultError> {
+        Ok(0)
     }
 }

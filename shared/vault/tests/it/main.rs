@@ -98,7 +98,7 @@ async fn a_crash_at_any_call_loses_nothing_and_leaves_nothing() {
         // What a crash has left of unfinished rotations goes by itself, and what stands stays.
         let strays = stage.copy().await;
         strays.clock.move_to(START + SignedDuration::from_hours(1));
-        strays.apart(Faults::none(), 3).remove_strays().await.unwrap();
+        strays.apart(Faults::none(), 3).remove_strays(Product::Engine).await.unwrap();
         assert_eq!(strays.kept(), usize::from(now.is_some()), "call {at} {how:?}");
         assert_eq!(stands(&strays.apart(Faults::none(), 4)).await, now);
         // Repeated, the step succeeds, and nothing is left but what stands.
@@ -149,7 +149,7 @@ async fn in_whatever_order_nothing_that_stands_is_removed() {
         let last = stage.apart(Faults::none(), 0);
         let stands = last.read(&name("x"), Freshness::Fresh).await.unwrap();
         stage.clock.move_to(START + SignedDuration::from_hours(1));
-        last.remove_strays().await.unwrap();
+        last.remove_strays(Product::Engine).await.unwrap();
         assert_eq!(stage.kept(), usize::from(stands.is_some()), "seed {seed}");
         last.forget(&name("x")).await.unwrap();
         assert_eq!(stage.kept(), 0, "seed {seed}");
@@ -167,9 +167,9 @@ async fn strays_of_the_living_are_left_alone() {
     let kept = stage.kept();
     assert_eq!(kept, 1);
     stage.clock.move_to(START + SignedDuration::from_secs(3_599));
-    assert_eq!(vault.remove_strays().await.unwrap(), 0);
+    assert_eq!(vault.remove_strays(Product::Engine).await.unwrap(), 0);
     stage.clock.move_to(START + SignedDuration::from_hours(1));
-    assert_eq!(vault.remove_strays().await.unwrap(), 1);
+    assert_eq!(vault.remove_strays(Product::Engine).await.unwrap(), 1);
     assert_eq!(stage.kept(), 0);
 }
 

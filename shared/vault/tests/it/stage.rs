@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use nexus_contract::memory::MemoryTable;
 use nexus_contract::{Faults, Flaky, START};
+use nexus_core::Product;
 use nexus_core::table::{Condition, Op, Page, Table};
 use nexus_core::vault::{Remains, SecretName, VaultError};
 use nexus_kernel::ambient::ManualClock;
@@ -156,7 +157,7 @@ impl Safe for TestSafe {
         .await
     }
 
-    async fn list_all(&self) -> Result<Vec<(String, Left)>, VaultError> {
+    async fn list_all(&self, _: Product) -> Result<Vec<(String, Left)>, VaultError> {
         self.call(|values| values.iter().map(|v| (v.0.0.clone(), left(v))).collect()).await
     }
 }

@@ -19,7 +19,7 @@ use tokio::process::Command;
 const REGION: &str = "us-east-1";
 /// An answer that takes longer will not come.
 const DEADLINE: Duration = Duration::from_secs(30);
-/// A new account has 10. Eight queues are begun with five batches each, the API wants room beside them, and whoever
+/// A new account has 10. A dozen queues are begun with up to five batches each, the API wants room beside them, and whoever
 /// finds none is told to try later.
 const ENOUGH_CONCURRENCY: u64 = 100;
 /// The services of AWS that see what tenants upload, by their names in an opt-out policy.
@@ -345,7 +345,7 @@ async fn throughput(cli: &AwsCli) -> Verdict {
     }
 }
 
-/// What becomes of a parameter that does not say its tier, as ours do not.
+/// What becomes of a parameter that does not say its tier: the vendors' keys that an operator puts. Tokens say it.
 async fn tier(cli: &AwsCli) -> Verdict {
     match parameter_store(cli, "default-parameter-tier").await {
         Ok(value) if value == "Standard" => {
@@ -355,7 +355,7 @@ async fn tier(cli: &AwsCli) -> Verdict {
             Verdict::Fine("Intelligent-Tiering: a charge only for what is over 4 KB".to_owned())
         }
         Ok(value) if value == "Advanced" => care(
-            "Advanced: every token costs 0.05 dollars a month",
+            "Advanced: every key that is put by hand costs 0.05 dollars a month",
             "`aws ssm update-service-setting --setting-id /ssm/parameter-store/default-parameter-tier \
              --setting-value Intelligent-Tiering`",
         ),
