@@ -1,13 +1,14 @@
 //! Every setting that a function reads is set in the template, and every one that is set is read.
 //!
 //! What has to be there, a function tells itself when it is wired with nothing. What may be left out it reads in
-//! silence, so the names are taken from its source. What a vendor reads, whoever takes a part of the platform behind
-//! which that vendor stands has to be told.
+//! silence, so the names are taken from its source. What a part of the platform reads, or a vendor that stands behind it,
+//! whoever takes that part has to be told.
 
 use std::collections::BTreeSet;
 
 use nexus_handler::Env;
 use nexus_local::functions;
+use nexus_local::template::plan::Plan;
 use nexus_testkit::RecordingPlatform;
 use nexus_testkit::recording::Taken;
 use nexus_vendors_engine::suite;
@@ -21,16 +22,7 @@ const LEFT_OUT: &[(&str, &str, &str)] = &[
     ("*", "AWS_REGION", "Lambda sets it"),
     ("*", "SCRATCH", "a function's only place for files is /tmp, which is the default"),
     ("*", "THREADS", "the default suits the memory that the functions have"),
-    ("*", "VOICE_EN", "the platform's default; whoever speaks may name another"),
-    ("*", "VOICE_ES", "the platform's default; whoever speaks may name another"),
-    ("*", "KEYS", "only who asks vendors is told where their keys are"),
-    ("*", "TOKENS", "only who holds tenants' tokens is told where they are"),
-    ("*", "COPYWRITER", "the platform's, for who writes"),
-    ("*", "FOOTAGE", "the platform's, for who buys footage"),
     ("*", "BUS", "the account's own bus is the default"),
-    ("*", "GEO_DATABASE", "only who locates clicks is told where the layer puts it"),
-    ("*", "MAIL_FROM", "the platform's, for who mails"),
-    ("*", "MAIL_EVENTS", "the platform's, for who mails"),
     ("*", "OUTBOUND_OPEN", "a function on AWS reaches public addresses alone"),
     ("*", "TIKTOK_AUTHORIZE_BASE", "the page on which people agree is TikTok's own"),
     ("*", "X_AUTHORIZE_BASE", "the page on which people agree is X's own"),
@@ -94,16 +86,49 @@ fn of_vendors(part: &Taken) -> impl Iterator<Item = &'static str> {
     theirs.chain(of_all)
 }
 
-#[test]
-fn every_setting_that_is_read_is_set_and_every_one_that_is_set_is_read() {
-    let (binaries, platform) = (binaries(), named_in("infra/aws"));
+/// What the platform itself reads for a part. The rest of its settings it reads in every function.
+fn of_platform(part: &Taken) -> &'static [&'static str] {
+    match part {
+        Taken::Vault(_) => &["TOKENS"],
+        Taken::Logins | Taken::Publishers | Taken::Listeners => &["KEYS", "TOKENS"],
+        Taken::Copywriters => &["KEYS", "COPYWRITER"],
+        Taken::Voices => &["KEYS", "VOICE_EN", "VOICE_ES"],
+        Taken::FootageMakers => &["KEYS", "FOOTAGE"],
+        Taken::Mail => &["MAIL_FROM", "MAIL_EVENTS"],
+        Taken::Locator => &["GEO_DATABASE"],
+        _ => &[],
+    }
+}
+
+/// The settings of parts.
+const OF_PARTS: &[&str] = &[
+    "TOKENS",
+    "KEYS",
+    "COPYWRITER",
+    "VOICE_EN",
+    "VOICE_ES",
+    "FOOTAGE",
+    "MAIL_FROM",
+    "MAIL_EVENTS",
+    "GEO_DATABASE",
+];
+
+/// What is read and not set, set and not read, or read by nobody: a line each.
+fn wrong(plan: &Plan) -> Vec<String> {
+    let (binaries, mut platform) = (binaries(), named_in("infra/aws"));
     assert!(platform.contains("TABLE"), "the platform's settings are found: {platform:?}");
+    for name in OF_PARTS {
+        assert!(platform.remove(*name), "nobody reads {name}");
+    }
     let (mut wrong, mut somewhere) = (Vec::new(), BTreeSet::<&str>::new());
-    for function in plan().functions {
+    for function in &plan.functions {
         let mut read = missed(&function.name);
         read.extend(named_in(&binaries[&function.name]));
         read.extend(platform.iter().cloned());
-        let vendors: BTreeSet<&str> = taken(&function).iter().flat_map(of_vendors).collect();
+        let taken = taken(function);
+        let of_parts = taken.iter().flat_map(of_platform);
+        read.extend(of_parts.map(|name| (*name).to_owned()));
+        let vendors: BTreeSet<&str> = taken.iter().flat_map(of_vendors).collect();
         read.extend(vendors.iter().map(|name| (*name).to_owned()));
         somewhere.extend(vendors);
         let set: BTreeSet<String> = function.env.keys().cloned().collect();
@@ -117,7 +142,30 @@ fn every_setting_that_is_read_is_set_and_every_one_that_is_set_is_read() {
     }
     let nowhere = suite::names().filter(|name| !somewhere.contains(name));
     wrong.extend(nowhere.map(|name| format!("no part of the platform reads {name}")));
+    wrong
+}
+
+#[test]
+fn every_setting_that_is_read_is_set_and_every_one_that_is_set_is_read() {
+    let wrong = wrong(&plan());
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn a_setting_of_a_part_that_is_missing_or_too_much_is_told() {
+    for name in OF_PARTS {
+        let mut plan = plan();
+        let mut wanted = BTreeSet::new();
+        for function in &mut plan.functions {
+            if function.env.remove(*name).is_some() {
+                wanted.insert(format!("{} reads {name}, which is not set", function.id));
+            } else {
+                function.env.insert((*name).to_owned(), String::new());
+                wanted.insert(format!("{} does not read {name}", function.id));
+            }
+        }
+        assert_eq!(wrong(&plan).into_iter().collect::<BTreeSet<_>>(), wanted);
+    }
 }
 
 #[test]

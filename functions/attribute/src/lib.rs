@@ -1,16 +1,21 @@
 //! Writes clicks and adds them up, each once.
 //!
-//! It takes whole batches: the clicks of many messages to one link on one day stand in few commits.
+//! It takes whole batches: the clicks of many messages to one link on one day stand in few commits. By which program
+//! somebody came, and whether that is a robot, is read here, where nobody waits for it.
 //!
 //! **Never here:** how a click counts once (`nexus_engine::tallies` has that), who clicked, an address.
 
+mod programs;
+
 use nexus_engine::EnginePlatform;
-use nexus_engine::hops::Clicks;
+use nexus_engine::clicks::{Click, Clicks};
 use nexus_engine::platform::Access;
 use nexus_engine::tallies::{ClickWriter, Letter, Unwritten};
 use nexus_handler::{
     BatchFunction, Env, Enveloped, Failed, Invocation, SettingsError, WholeBatch, Wire,
 };
+
+use crate::programs::Programs;
 
 /// What it needs.
 pub struct Deps {
@@ -18,7 +23,10 @@ pub struct Deps {
 }
 
 /// Writes the clicks of a batch.
-pub struct WriteClicks(ClickWriter);
+pub struct WriteClicks {
+    writer: ClickWriter,
+    programs: Programs,
+}
 
 /// The function.
 pub type Attribute = WholeBatch<WriteClicks>;
@@ -35,21 +43,30 @@ impl<P: EnginePlatform + ?Sized> Wire<P> for WriteClicks {
 impl BatchFunction for WriteClicks {
     const NAME: &'static str = "attribute";
     type Deps = Deps;
-    type Letter = Enveloped<Clicks>;
+    type Letter = Enveloped<Clicks<'static>>;
 
     fn new(deps: Deps) -> Self {
-        Self(deps.writer)
+        Self { writer: deps.writer, programs: Programs::new() }
     }
 
-    async fn handle(&self, letters: &[Enveloped<Clicks>], _: &Invocation) -> Vec<Failed> {
-        let letters: Vec<Letter<'_>> = letters
+    async fn handle(&self, letters: &[Enveloped<Clicks<'static>>], _: &Invocation) -> Vec<Failed> {
+        let (mut read, mut failed) = (Vec::<(usize, Vec<Click>)>::new(), Vec::new());
+        for (place, letter) in letters.iter().enumerate() {
+            match letter.message.read(|text| self.programs.of(text)) {
+                Ok(clicks) => read.push((place, clicks)),
+                Err(why) => failed.push(Failed { letters: vec![place], why }),
+            }
+        }
+        let written: Vec<Letter<'_>> = read
             .iter()
-            .map(|letter| Letter {
-                scope: *letter.envelope.scope(),
-                clicks: &letter.message.clicks,
+            .filter_map(|(place, clicks)| {
+                Some(Letter { scope: *letters.get(*place)?.envelope.scope(), clicks })
             })
             .collect();
-        let unwritten = self.0.write(&letters).await.into_iter();
-        unwritten.map(|Unwritten { letters, why }| Failed { letters, why }).collect()
+        for Unwritten { letters, why } in self.writer.write(&written).await {
+            let places = letters.iter().filter_map(|n| read.get(*n).map(|(place, _)| *place));
+            failed.push(Failed { letters: places.collect(), why });
+        }
+        failed
     }
 }

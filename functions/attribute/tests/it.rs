@@ -11,9 +11,10 @@ use nexus_core::effect::EffectId;
 use nexus_core::table::{CommitError, CommitToken, Page, Query, Slice, StoreError};
 use nexus_core::{Envelope, Item, Key, Op, RecordKind, Scope, Table};
 use nexus_engine::EnginePlatform;
-use nexus_engine::clicks::{Agent, BotReason, Click, ClickId, Place, Referrer, Spot, Visitor};
+use nexus_engine::clicks::{
+    Agent, Click, ClickId, Clicks, Followed, Place, Referrer, Spot, Visitor, bots,
+};
 use nexus_engine::days::day_of;
-use nexus_engine::hops::Clicks;
 use nexus_engine::platform::Access;
 use nexus_engine::tallies::{ClickWriter, Letter, Pages, live};
 use nexus_handler::{Entry, Invocation};
@@ -25,7 +26,10 @@ fn scope(tenant: u32) -> Scope {
     people::scope(people::tenant(tenant))
 }
 
-/// The n-th click of some: from two countries, with three agents, one in five by a robot.
+const IPHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_2 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.2 Mobile/15E148 Safari/604.1";
+
+/// The n-th click of some: from two countries, with three programs, one in five by a robot, some without what a person
+/// sends.
 fn click(n: u32, at: Timestamp) -> Click {
     let place = if n.is_multiple_of(3) {
         Place::Unlocated
@@ -37,28 +41,25 @@ fn click(n: u32, at: Timestamp) -> Click {
             tenths: Some([537, -3]),
         })
     };
-    let agent = match n % 3 {
-        0 => Agent::default(),
-        n => Agent {
-            text: format!("Mozilla/5.0 (device {n})"),
-            family: "Mobile Safari".into(),
-            device: format!("Phone#{n}"),
-            system: "iOS".into(),
-        },
+    let text = match (n % 5, n % 3) {
+        (0, _) => "facebookexternalhit/1.1",
+        (_, 0) => "Mozilla/5.0 (X11; Ubuntu; Linux x86_64; rv:121.0) Gecko/20100101 Firefox/121.0",
+        _ => IPHONE,
     };
+    let (head, no_accept) = (n.is_multiple_of(7), n.is_multiple_of(11));
     Click {
         id: ClickId::derived(&["click", &n.to_string()]),
         at,
         link: "BCDFGHJK23".into(),
         post: n.is_multiple_of(2).then(|| EffectId::derived(&["post"])),
         place,
-        agent,
+        agent: Agent::of(text),
         referrer: (n % 4 == 1)
             .then(|| Referrer { host: "news.example".into(), path: "/a#b?".into() }),
         visitor: Visitor([7, 0, 0, 0, 0, 0, 0, (n % 5) as u8]),
-        bot: n.is_multiple_of(5).then_some(BotReason::Preview),
-        head: n.is_multiple_of(7),
-        no_accept: n.is_multiple_of(11),
+        bot: bots::reason(text, head, no_accept),
+        head,
+        no_accept,
     }
 }
 
@@ -68,7 +69,7 @@ fn some(platform: &MemoryPlatform, count: u32) -> Vec<Click> {
 }
 
 fn message(id: usize, scope: &Scope, clicks: &[Click]) -> Value {
-    let body = Envelope::seal(scope, "trace", &Clicks { clicks: clicks.to_vec() }).unwrap();
+    let body = Envelope::seal(scope, "trace", &Clicks::of(clicks.iter().map(Followed::from))).unwrap();
     json!({"messageId": format!("m{id}"), "body": body})
 }
 
@@ -130,7 +131,7 @@ async fn counted(platform: &MemoryPlatform, clicks: &[Click], what: &str) {
         };
         assert_eq!(country(code), clicks.iter().filter(is).count() as i64, "{what}: {code}");
     }
-    assert_eq!(of_kind(&rows, RecordKind::UserAgent).len(), 2, "{what}: each agent is kept once");
+    assert_eq!(of_kind(&rows, RecordKind::UserAgent).len(), 3, "{what}: each agent is kept once");
 }
 
 #[tokio::test]

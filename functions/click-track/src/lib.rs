@@ -21,7 +21,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
 use nexus_core::Table;
-use nexus_engine::clicks::{Agent, Locator, Salts};
+use nexus_engine::clicks::{Locator, Salts};
 use nexus_engine::platform::Access;
 use nexus_engine::{EnginePlatform, Hop};
 use nexus_handler::{Env, HttpFunction, SettingsError, Wire};
@@ -62,10 +62,6 @@ impl<P: EnginePlatform + ?Sized> Wire<P> for ClickTrack {
         let words = [("commit", Ack::Commit), ("window", Ack::Window)];
         let ack = settings.choice("ACK", &words, Ack::Window);
         let (attribute, ack) = settings.finish((attribute, ack))?;
-        if ack == Ack::Commit {
-            // On Lambda processes begin often: what takes long is done before the first click comes.
-            Agent::prepare();
-        }
         let ambient = platform.ambient();
         // It only reads links; the vault writes its rows here, whose salt this function may be the first to need.
         let table: Arc<dyn Table> = platform.table(Access::Write);

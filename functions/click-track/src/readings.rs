@@ -1,23 +1,17 @@
-//! What texts were read as, remembered: reading one takes far longer than all the rest of an answer, and most clicks come
-//! by a few hundred programs from a few pages.
+//! What is kept of texts, remembered: working one out takes longer than all the rest of an answer, and most clicks come by
+//! a few hundred programs from a few pages.
 //!
-//! A text is remembered by a keyed digest alone, since the address of somebody may stand in it. What it was read as is
+//! A text is remembered by a keyed digest alone, since the address of somebody may stand in it. What is kept of it is
 //! scrubbed.
 
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::Arc;
 
 use moka::sync::Cache;
-use nexus_engine::clicks::{Agent, BotReason, Page, Presented, Referrer, Spellings, bots};
+use nexus_engine::clicks::{Page, Presented, Program, Referrer, Spellings};
 
 /// How many texts of each sort are remembered.
 const MOST: u64 = 20_000;
-
-/// A program, and why it is no person's where it says so itself.
-pub(crate) struct Program {
-    pub(crate) agent: Agent,
-    pub(crate) bot: Option<BotReason>,
-}
 
 /// 128 bits by which a text is known to this process alone.
 type Known = [u64; 2];
@@ -37,10 +31,7 @@ impl Readings {
     /// The program that presents itself so.
     pub(crate) fn program(&self, raw: &str, own: &Spellings) -> Arc<Program> {
         let presented = Presented::of(raw, own);
-        self.programs.get_with_by_ref(&self.known(&presented), || {
-            let agent = presented.read();
-            Arc::new(Program { bot: bots::by_program(&agent), agent })
-        })
+        self.programs.get_with_by_ref(&self.known(&presented), || Arc::new(presented.kept()))
     }
 
     /// The page that a referrer tells of.
@@ -67,8 +58,8 @@ mod tests {
         let own = |address: &str| Spellings::of(ClientIp::new(address.parse().unwrap()));
         let (theirs, mine) = (own("198.51.100.7"), own("203.0.113.9"));
         for _ in 0..2 {
-            assert!(readings.program(text, &theirs).agent.text.contains("cb007109"));
-            assert!(!readings.program(text, &mine).agent.text.contains("cb007109"));
+            assert!(readings.program(text, &theirs).text().contains("cb007109"));
+            assert!(!readings.program(text, &mine).text().contains("cb007109"));
             let page = "https://a.example/seen/ywBxCQ";
             assert_eq!(readings.page(page, &theirs).unwrap().path, "/seen/ywBxCQ");
             assert_eq!(readings.page(page, &mine).unwrap().path, "/seen/0.0.0.0");

@@ -17,11 +17,13 @@ use std::time::Duration;
 use futures::FutureExt;
 use nexus_core::queues::{MAX_BODY_BYTES, Message, QueueError};
 use nexus_core::{Endings, Envelope, Owner, Scope, Sender};
-use nexus_engine::clicks::Click;
-use nexus_engine::hops::Clicks;
+use nexus_engine::clicks::{ClickId, Clicks, Followed, Place, Program, Referrer, Visitor};
+use nexus_kernel::Timestamp;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::standing::Standing;
 
 /// How long clicks are gathered that no answer waits for.
 pub const WINDOW: Duration = Duration::from_millis(5);
@@ -47,11 +49,40 @@ pub enum Ack {
     Window,
 }
 
-/// A click, and whose link it followed.
-#[derive(Debug, Clone)]
+/// A click as it was seen. What it shares with others it does not copy.
 pub(crate) struct Recorded {
-    pub(crate) scope: Scope,
-    pub(crate) click: Click,
+    pub(crate) id: ClickId,
+    pub(crate) at: Timestamp,
+    /// The link that was followed, and whose it is.
+    pub(crate) standing: Arc<Standing>,
+    pub(crate) place: Place,
+    pub(crate) program: Arc<Program>,
+    pub(crate) page: Option<Arc<Referrer>>,
+    pub(crate) visitor: Visitor,
+    pub(crate) head: bool,
+    pub(crate) no_accept: bool,
+}
+
+impl Recorded {
+    fn scope(&self) -> &Scope {
+        &self.standing.found.scope
+    }
+
+    fn told(&self) -> Followed<'_> {
+        let link = &self.standing.found.link;
+        Followed {
+            id: self.id,
+            at: self.at,
+            link: link.code.as_str(),
+            post: link.post,
+            place: &self.place,
+            program: self.program.text(),
+            page: self.page.as_deref(),
+            visitor: self.visitor,
+            head: self.head,
+            no_accept: self.no_accept,
+        }
+    }
 }
 
 /// How many clicks were answered and not handed on. Clones count together.
@@ -202,14 +233,14 @@ async fn gather(
 
 /// Sends a group, to each tenant in it its own.
 async fn hand_on(group: Vec<Waiting>, sender: &Sender, losses: &Losses) {
-    let (mut tenants, mut waiting) = (BTreeMap::<Owner, (Scope, Vec<Click>)>::new(), Vec::new());
-    for Waiting { recorded: Recorded { scope, click }, done } in group {
-        tenants.entry(scope.owner()).or_insert_with(|| (scope, Vec::new())).1.push(click);
+    let (mut tenants, mut waiting) = (BTreeMap::<Owner, Vec<Recorded>>::new(), Vec::new());
+    for Waiting { recorded, done } in group {
+        tenants.entry(recorded.scope().owner()).or_default().push(recorded);
         waiting.extend(done);
     }
     let mut sealed = Vec::new();
-    for (scope, clicks) in tenants.into_values() {
-        seal(&scope, Clicks { clicks }, &mut sealed, losses);
+    for clicks in tenants.values() {
+        seal(clicks, &mut sealed, losses);
     }
     let (clicks, messages): (Vec<u64>, Vec<Message>) = sealed.into_iter().unzip();
     match send(sender, messages.clone()).await {
@@ -229,19 +260,19 @@ async fn hand_on(group: Vec<Waiting>, sender: &Sender, losses: &Losses) {
 
 /// The messages with a tenant's clicks, and how many each carries: one, or where it would be too long two with half of
 /// them, and so on.
-fn seal(scope: &Scope, mut told: Clicks, into: &mut Vec<(u64, Message)>, losses: &Losses) {
-    let count = told.clicks.len();
-    match Envelope::seal(scope, TRACE, &told) {
-        Ok(body) if body.len() > MESSAGE_BYTES && count > 1 => {
-            let clicks = told.clicks.split_off(count / 2);
-            seal(scope, told, into, losses);
-            seal(scope, Clicks { clicks }, into, losses);
+fn seal(clicks: &[Recorded], into: &mut Vec<(u64, Message)>, losses: &Losses) {
+    let Some(scope) = clicks.first().map(Recorded::scope) else { return };
+    match Envelope::seal(scope, TRACE, &Clicks::of(clicks.iter().map(Recorded::told))) {
+        Ok(body) if body.len() > MESSAGE_BYTES && clicks.len() > 1 => {
+            let (some, others) = clicks.split_at(clicks.len() / 2);
+            seal(some, into, losses);
+            seal(others, into, losses);
         }
         Ok(body) => {
             let group = scope.owner().to_string();
-            into.push((count as u64, Message { body, group, delay: Duration::ZERO }));
+            into.push((clicks.len() as u64, Message { body, group, delay: Duration::ZERO }));
         }
-        Err(_) => losses.add(count as u64, "a message cannot be written"),
+        Err(_) => losses.add(clicks.len() as u64, "a message cannot be written"),
     }
 }
 

@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use nexus_engine::clicks::visitor::Salt;
-use nexus_engine::clicks::{Click, ClickId, Place, Spellings, bots};
+use nexus_engine::clicks::{ClickId, Place, Spellings};
 use nexus_engine::days::day_of;
 use nexus_engine::links::{Country, LinkCode, Spoken, Visit};
 use nexus_handler::{Invocation, Measure, Measures, outcome};
@@ -85,26 +85,23 @@ pub(crate) async fn follow(State(deps): State<Arc<Deps>>, asked: Asked) -> Respo
         Place::Unlocated => None,
     };
     let language = Spoken::preferred(asked.header(header::ACCEPT_LANGUAGE));
-    let visit = Visit { country, agent: &program.agent, language: language.as_ref(), visitor };
+    let visit = Visit { country, program: &program, language: language.as_ref(), visitor };
     let chosen = found.link.address_for(&visit);
     let Some(location) = chosen.and_then(|address| standing.location(address)) else {
         return fallback(&standing);
     };
-    let (head, no_accept) = (asked.head, asked.no_accept());
-    let click = Click {
+    let click = Recorded {
         id: ClickId::draw(&*deps.ambient.ids),
         at: now,
-        link: found.link.code.to_string(),
-        post: found.link.post,
+        standing: Arc::clone(&standing),
         place,
-        bot: program.bot.or_else(|| bots::by_request(head, no_accept)),
-        agent: program.agent.clone(),
-        referrer: deps.readings.page(asked.header(header::REFERER), &own).as_deref().cloned(),
+        program,
+        page: deps.readings.page(asked.header(header::REFERER), &own),
         visitor,
-        head,
-        no_accept,
+        head: asked.head,
+        no_accept: asked.no_accept(),
     };
-    deps.recorder.record(Recorded { scope: found.scope, click }).await;
+    deps.recorder.record(click).await;
     if let Some(measures) = asked.measures {
         // Of earlier clicks too: what was lost behind an answer is told with the next.
         match deps.losses().untold() {

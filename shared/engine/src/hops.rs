@@ -3,7 +3,6 @@
 use nexus_core::effect::EffectId;
 use serde::{Deserialize, Serialize};
 
-use crate::clicks::Click;
 use crate::comments::CommentId;
 use crate::draft::DraftId;
 use crate::inquiries::InquiryId;
@@ -106,13 +105,6 @@ pub struct Publish {
 pub struct Footage {
     /// Which effect.
     pub effect: EffectId,
-}
-
-/// The message to `attribute`: clicks of one tenant, as they were recorded.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Clicks {
-    /// Which.
-    pub clicks: Vec<Click>,
 }
 
 /// The message to `notify`: which notice is to be mailed.

@@ -12,8 +12,7 @@ use nexus_bench::spread::Spread;
 use nexus_core::queues::QueueSettings;
 use nexus_core::{Envelope, QueueAddress, Scope};
 use nexus_engine::EnginePlatform;
-use nexus_engine::clicks::{Click, ClickId};
-use nexus_engine::hops::Clicks;
+use nexus_engine::clicks::{Click, ClickId, Clicks, Followed, Program};
 use nexus_handler::{Entry, ErasedFunction, Invocation};
 use nexus_kernel::Ambient;
 use nexus_testkit::people;
@@ -38,7 +37,8 @@ pub(crate) async fn recorded(folder: &Path) -> Outcome<usize> {
             return Ok(seen.len());
         }
         for message in taken {
-            let (_, Clicks { clicks }) = Envelope::open(&message.body)?;
+            let (_, told) = Envelope::open::<Clicks<'static>>(&message.body)?;
+            let clicks = told.read(|text| Arc::new(Program::of_kept(text.to_owned())))?;
             seen.extend(clicks.into_iter().map(|click| click.id));
         }
     }
@@ -121,7 +121,7 @@ pub(crate) fn event(
 ) -> Outcome<String> {
     let mut records = Vec::new();
     for (number, clicks) in messages.into_iter().enumerate() {
-        let body = Envelope::seal(scope, "bench", &Clicks { clicks })?;
+        let body = Envelope::seal(scope, "bench", &Clicks::of(clicks.iter().map(Followed::from)))?;
         records.push(json!({
             "messageId": format!("m-{number}"), "receiptHandle": "r", "body": body,
             "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "0"},

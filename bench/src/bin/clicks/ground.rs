@@ -229,7 +229,7 @@ pub(crate) fn requests(addresses: &[IpAddr]) -> Vec<Vec<u8>> {
     (0..).zip(addresses.iter().take(5_000)).map(request).collect()
 }
 
-/// The click of that number, as `click-track` tells of it.
+/// The click of that number, as `click-track` tells of it: by which program is read from its text.
 pub(crate) fn click(id: ClickId, number: u32, at: Timestamp) -> Click {
     let chance = drawn(u64::from(number));
     let pick = |most: u64, of: u64| chance / of % most;
@@ -244,12 +244,7 @@ pub(crate) fn click(id: ClickId, number: u32, at: Timestamp) -> Click {
             city: Some(format!("Town {}", pick(500, 80))),
             tenths: Some([515, -1]),
         }),
-        agent: Agent {
-            text: AGENTS[pick(6, 7) as usize].to_owned(),
-            family: "Mobile Safari".to_owned(),
-            device: "iPhone".to_owned(),
-            system: "iOS".to_owned(),
-        },
+        agent: Agent { text: AGENTS[pick(6, 7) as usize].to_owned(), ..Agent::default() },
         referrer: Some(Referrer { host: "www.tiktok.com".to_owned(), path: "/".to_owned() }),
         visitor: Visitor(chance.to_be_bytes()),
         bot: None,

@@ -7,7 +7,7 @@ use nexus_attribute::Attribute;
 use nexus_core::{Envelope, Product, Table};
 use nexus_embedded::Store;
 use nexus_engine::EnginePlatform;
-use nexus_engine::hops::Clicks;
+use nexus_engine::clicks::{Clicks, Followed};
 use nexus_handler::{Entry, ErasedFunction, Invocation};
 use nexus_kernel::Ambient;
 use nexus_testkit::{MemoryPlatform, people};
@@ -54,7 +54,7 @@ async fn one(name: &str, platform: &MemoryPlatform, a_message: usize) -> Outcome
     for some in all.chunks(EVENT as usize) {
         let mut records = Vec::new();
         for (n, clicks) in some.chunks(a_message).enumerate() {
-            let body = Envelope::seal(&scope, "trace", &Clicks { clicks: clicks.to_vec() })?;
+            let body = Envelope::seal(&scope, "trace", &Clicks::of(clicks.iter().map(Followed::from)))?;
             records.push(json!({"messageId": format!("{n}"), "body": body, "attributes": {}}));
         }
         events.push(json!({ "Records": records }).to_string());

@@ -34,8 +34,23 @@ async fn n8_a_click_is_these_fields_and_no_other() {
     assert_eq!(waiting.len(), 1);
     let message: Value = serde_json::from_str(&waiting[0].body).unwrap();
     let click = &message["message"]["clicks"][0];
+    let told = json!({
+        "id": click["id"], "at": world.platform.now().to_string(), "link": 0, "program": 0, "page": 0,
+        "place": { "spot": { "country": "GB", "region": "ENG", "city": "London", "tenths": [515, -1] } },
+        "visitor": click["visitor"],
+    });
     assert_eq!(
-        *click,
+        message["message"],
+        json!({
+            "links": [{ "code": "spring", "post": post }],
+            "programs": [IPHONE],
+            "pages": [{ "host": "www.tiktok.com", "path": "/@bakery/video/1" }],
+            "clicks": [told],
+        })
+    );
+    let read = world.clicks().remove(0).1;
+    assert_eq!(
+        serde_json::to_value(&read).unwrap(),
         json!({
             "id": click["id"], "at": world.platform.now().to_string(), "link": "spring", "post": post,
             "place": { "spot": { "country": "GB", "region": "ENG", "city": "London", "tenths": [515, -1] } },

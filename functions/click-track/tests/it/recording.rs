@@ -11,6 +11,8 @@ use nexus_core::queues::{
     Depth, MAX_BODY_BYTES, Message, QueueAddress, QueueError, Queues, Received,
 };
 use nexus_engine::Hop;
+use nexus_engine::clicks::{Locator, Place, Spot};
+use nexus_kernel::ClientIp;
 use nexus_testkit::{MemoryPlatform, people};
 use tokio::sync::Semaphore;
 
@@ -200,19 +202,35 @@ async fn what_no_room_is_left_for_is_answered_and_counted_as_lost() {
     assert_eq!(world.clicks().len(), QUEUED + 1);
 }
 
-/// The longest click that a client can make: nearly all of it is written as two characters.
+/// A town whose name is longer than that of any.
+struct Far;
+
+impl Locator for Far {
+    fn locate(&self, _: ClientIp) -> Place {
+        Place::Spot(Spot { city: Some("x".repeat(500)), ..Spot::default() })
+    }
+
+    fn attribution(&self) -> Option<String> {
+        None
+    }
+}
+
+/// The longest clicks that clients can make, nearly all of each written as two characters, from a town with a longer
+/// name than there is: without it they would fit into one message.
 #[tokio::test(start_paused = true)]
 async fn the_largest_clicks_go_in_as_many_messages_as_they_need() {
-    let world = World::on(MemoryPlatform::new(), "window");
+    let mut platform = MemoryPlatform::new();
+    platform.locator = Arc::new(Far);
+    let world = World::on(platform, "window");
     world.make(&world.link("spring")).await;
     let other = people::scope(people::tenant(2));
     world.platform.commit(world.link("summer").ops(&other).into()).await;
-    let quotes = "\"".repeat(345);
-    let agent = format!("Mozilla/5.0 (Linux; Android 14; {quotes} Build/X) Mobile");
-    let host = ["x".repeat(60), "x".repeat(60), "x".repeat(60), "x".repeat(60)].join(".");
-    let referrer = format!("https://{host}.example/{}", "%22".repeat(250));
-    let headers = [("user-agent", agent.as_str()), ("referer", &referrer), ("accept", "*/*")];
-    for _ in 1..GROUP {
+    let (quotes, host) = ("\"".repeat(345), ["x".repeat(60), "x".repeat(60)].join("."));
+    for n in 1..GROUP {
+        // None of them shares its program or its page with another.
+        let agent = format!("Mozilla/5.0 (Linux; Android 14; {quotes} {n}) Mobile");
+        let referrer = format!("https://{host}.{host}.example/{n}/{}", "%22".repeat(250));
+        let headers = [("user-agent", agent.as_str()), ("referer", &referrer), ("accept", "*/*")];
         assert_eq!(world.ask("GET", "/c/spring", Some("192.0.2.44"), &headers).await.status, 302);
     }
     world.follow("/c/summer").await;

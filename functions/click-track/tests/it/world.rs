@@ -8,8 +8,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request};
 use nexus_click_track::{ClickTrack, Losses};
 use nexus_core::Scope;
-use nexus_engine::clicks::{Click, Locator, Place, Spot};
-use nexus_engine::hops::Clicks;
+use nexus_engine::clicks::{Click, Clicks, Locator, Place, Program, Spot};
 use nexus_engine::links::{Link, LinkCode};
 use nexus_engine::{EnginePlatform, Hop};
 use nexus_handler::{Env, HttpFunction, Measure, Wire};
@@ -156,7 +155,10 @@ impl World {
 
     /// What was handed on to be counted: whose, and which.
     pub(crate) fn clicks(&self) -> Vec<(Scope, Click)> {
-        let letters = self.platform.letters::<Clicks>(Hop::Attribute).into_iter();
-        letters.flat_map(|(scope, told)| told.clicks.into_iter().map(move |c| (scope, c))).collect()
+        let letters = self.platform.letters::<Clicks<'static>>(Hop::Attribute).into_iter();
+        let read = |told: Clicks<'_>| {
+            told.read(|text| Arc::new(Program::of_kept(text.to_owned()))).unwrap()
+        };
+        letters.flat_map(|(scope, told)| read(told).into_iter().map(move |c| (scope, c))).collect()
     }
 }

@@ -6,12 +6,13 @@
 //! it, converted to JSON, one definition a line, nothing else changed; Apache-2.0, its licence beside it. The crate
 //! itself comes without definitions.
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use serde::{Deserialize, Serialize};
 use ua_parser::{Extractor, Regexes};
 
-use super::click::Agent;
+use super::bots;
+use super::click::{Agent, BotReason};
 use super::scrub::Told;
 use super::spellings::Spellings;
 
@@ -58,22 +59,55 @@ impl Presented {
     }
 
     /// The program; of its text at most [`MAX_CHARS`] are kept, without the shapes of addresses.
-    pub fn read(&self) -> Agent {
+    pub fn kept(&self) -> Program {
         let mut text = self.0.scrubbed();
         text.truncate(text.char_indices().nth(MAX_CHARS).map_or(text.len(), |(end, _)| end));
-        Agent::read(text.trim().to_owned())
+        Program::of_kept(text.trim().to_owned())
+    }
+}
+
+/// A program by the text that is kept of it. What the text says is read when somebody first asks: of a process's first
+/// program that takes a quarter of a second, in which the definitions are made ready.
+#[derive(Debug)]
+pub struct Program {
+    text: String,
+    read: OnceLock<(Agent, Option<BotReason>)>,
+}
+
+impl Program {
+    /// The program of a text that was kept.
+    pub const fn of_kept(text: String) -> Self {
+        Self { text, read: OnceLock::new() }
+    }
+
+    /// The text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What it says of itself.
+    pub fn agent(&self) -> &Agent {
+        &self.read().0
+    }
+
+    /// Why it is no person's, where it says so itself.
+    pub fn bot(&self) -> Option<BotReason> {
+        self.read().1
+    }
+
+    fn read(&self) -> &(Agent, Option<BotReason>) {
+        self.read.get_or_init(|| {
+            let agent = Agent::read(self.text.clone());
+            let bot = bots::by_program(&agent);
+            (agent, bot)
+        })
     }
 }
 
 impl Agent {
-    /// Makes everything ready that reading needs, which takes far longer than reading: for a process that begins.
-    pub fn prepare() {
-        LazyLock::force(&EXTRACTOR);
-    }
-
     /// What a program says of itself, whoever's it is.
     pub fn of(raw: &str) -> Self {
-        Presented::of(raw, &Spellings::default()).read()
+        Presented::of(raw, &Spellings::default()).kept().agent().clone()
     }
 
     /// As [`of`](Self::of), for a text that was kept.

@@ -61,7 +61,7 @@ pub struct Agent {
 }
 
 /// The page from which somebody came, without its query.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Referrer {
     /// Its host in lower case.

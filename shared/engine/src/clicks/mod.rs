@@ -6,14 +6,16 @@ mod agent;
 pub mod bots;
 mod click;
 pub mod client;
+mod followed;
 mod place;
 mod referrer;
 mod scrub;
 mod spellings;
 pub mod visitor;
 
-pub use agent::{DeviceClass, Presented};
+pub use agent::{DeviceClass, Presented, Program};
 pub use click::{Agent, BotReason, Click, ClickId, Referrer, Visitor};
+pub use followed::{Clicks, Followed};
 pub use place::{ATTRIBUTION, Locator, Place, Spot, Unlocated};
 pub use referrer::Page;
 pub use spellings::Spellings;

@@ -2,9 +2,10 @@
 //!
 //! In a text it looks like any other word. Whose request it is tells what to look for.
 
+use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 
-use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD};
+use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER};
 use nexus_kernel::ClientIp;
 
 use super::scrub::NOWHERE;
@@ -15,62 +16,61 @@ const FEWEST_CHARS: usize = 6;
 /// The spellings of one address. It tells them to nobody.
 #[derive(Default)]
 pub struct Spellings {
-    /// In small letters, the longest first.
-    all: Vec<String>,
+    all: Words,
     beginnings: Beginnings,
 }
 
 impl Spellings {
     /// Those of a client's address.
     pub fn of(client: ClientIp) -> Self {
-        let (mut texts, mut all) = (Vec::new(), Vec::new());
+        let (mut texts, mut all) = (Words::with_room(16, 400), Words::with_room(64, 2_000));
         let (told, canonical) = (client.reveal(), client.reveal().to_canonical());
         // One of the two is enough where they are one.
         for address in
             [Some(told), Some(canonical).filter(|other| *other != told)].into_iter().flatten()
         {
-            texts.push(address.to_string());
-            let bytes = match address {
+            match address {
                 IpAddr::V4(four) => {
-                    texts.push(four.to_string().replace('.', "-"));
-                    texts.push(four.to_bits().to_string());
-                    four.octets().to_vec()
+                    texts.add(|to| write!(to, "{four}"));
+                    let [a, b, c, d] = four.octets();
+                    texts.add(|to| write!(to, "{a}-{b}-{c}-{d}"));
+                    texts.add(|to| write!(to, "{}", four.to_bits()));
+                    all.add_bytes(&four.octets());
                 }
                 IpAddr::V6(six) => {
+                    let short = six.to_string();
                     for mark in [":", "-"] {
-                        texts.push(six.to_string().replace(':', mark));
-                        texts.push(six.segments().map(|s| format!("{s:x}")).join(mark));
-                        texts.push(six.segments().map(|s| format!("{s:04x}")).join(mark));
+                        texts.add(|to| write!(to, "{}", short.replace(':', mark)));
+                        texts.add(|to| joined(to, mark, six.segments(), |to, s| write!(to, "{s:x}")));
+                        texts.add(|to| joined(to, mark, six.segments(), |to, s| write!(to, "{s:04x}")));
                     }
-                    six.octets().to_vec()
+                    all.add_bytes(&six.octets());
                 }
-            };
-            let numbers: Vec<String> = bytes.iter().map(u8::to_string).collect();
-            all.extend([numbers.join(", "), numbers.join(",")]);
-            all.extend(encoded(&bytes));
+            }
         }
-        all.extend(texts.iter().flat_map(|text| encoded(text.as_bytes())));
-        all.extend(texts);
-        all.iter_mut().for_each(|spelling| spelling.make_ascii_lowercase());
-        all.retain(|spelling| spelling.len() >= FEWEST_CHARS);
-        all.sort_unstable_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
-        all.dedup();
+        for text in texts.each() {
+            all.add(|to| to.write_str(text));
+            all.add_encoded(text.as_bytes());
+        }
         let beginnings = Beginnings::of(&all);
         Self { all, beginnings }
     }
 
     /// The text, which is ASCII, without any of them, in letters of either case.
     pub(super) fn taken_from(&self, mut text: String) -> String {
-        if !self.beginnings.stand_in(&text) {
+        if !self.beginnings.stand_in(&text, &self.all) {
             return text;
         }
+        let mut spellings: Vec<&str> = self.all.each().collect();
+        // One may be the beginning of another.
+        spellings.sort_unstable_by_key(|spelling| std::cmp::Reverse(spelling.len()));
         let mut lower = text.to_ascii_lowercase();
-        for spelling in &self.all {
-            if !lower.contains(spelling.as_str()) {
+        for spelling in spellings {
+            if !lower.contains(spelling) {
                 continue;
             }
             // From the end, so that what stands before it keeps its place.
-            for (at, _) in lower.rmatch_indices(spelling.as_str()) {
+            for (at, _) in lower.rmatch_indices(spelling) {
                 text.replace_range(at..at + spelling.len(), NOWHERE);
             }
             lower = text.to_ascii_lowercase();
@@ -79,31 +79,107 @@ impl Spellings {
     }
 }
 
+/// Words in small letters, in one piece of memory: they are made for every click.
+#[derive(Default)]
+struct Words {
+    text: String,
+    /// Where each ends in it.
+    ends: Vec<usize>,
+}
+
+impl Words {
+    fn with_room(words: usize, bytes: usize) -> Self {
+        Self { text: String::with_capacity(bytes), ends: Vec::with_capacity(words) }
+    }
+
+    /// Adds what is written, if it is long enough.
+    fn add(&mut self, write: impl FnOnce(&mut String) -> fmt::Result) {
+        let begun = self.text.len();
+        // To write into memory does not fail.
+        write(&mut self.text).ok();
+        match self.text.get_mut(begun..) {
+            Some(word) if word.len() >= FEWEST_CHARS => {
+                word.make_ascii_lowercase();
+                self.ends.push(self.text.len());
+            }
+            _ => self.text.truncate(begun),
+        }
+    }
+
+    fn add_encoded(&mut self, bytes: &[u8]) {
+        for encoding in [&HEXLOWER, &BASE64_NOPAD, &BASE64URL_NOPAD] {
+            self.add(|to| {
+                encoding.encode_append(bytes, to);
+                Ok(())
+            });
+        }
+    }
+
+    /// Adds what bytes look like as numbers, and encoded.
+    fn add_bytes(&mut self, bytes: &[u8]) {
+        for mark in [", ", ","] {
+            self.add(|to| joined(to, mark, bytes.iter(), |to, byte| write!(to, "{byte}")));
+        }
+        self.add_encoded(bytes);
+    }
+
+    fn each(&self) -> impl Iterator<Item = &str> {
+        let begins = [0].into_iter().chain(self.ends.iter().copied());
+        begins.zip(&self.ends).filter_map(|(begin, end)| self.text.get(begin..*end))
+    }
+}
+
+fn joined<T>(
+    to: &mut String,
+    mark: &str,
+    parts: impl IntoIterator<Item = T>,
+    write: impl Fn(&mut String, T) -> fmt::Result,
+) -> fmt::Result {
+    for (n, part) in parts.into_iter().enumerate() {
+        if n > 0 {
+            to.push_str(mark);
+        }
+        write(to, part)?;
+    }
+    Ok(())
+}
+
 /// With which characters spellings begin: hardly any text has them, and then none of the spellings need be looked for.
 #[derive(Default)]
 struct Beginnings {
-    /// [`FEWEST_CHARS`] bytes in a number.
-    all: Vec<u64>,
     /// A bit for each of them, of which others may have the same.
-    filter: u64,
+    filter: [u64; 16],
 }
 
 impl Beginnings {
-    fn of(spellings: &[String]) -> Self {
-        let beginning = |text: &String| text.bytes().take(FEWEST_CHARS).fold(0, Self::with);
-        let all: Vec<u64> = spellings.iter().map(beginning).collect();
-        let filter = all.iter().fold(0, |filter, beginning| filter | Self::bit(*beginning));
-        Self { all, filter }
+    fn of(spellings: &Words) -> Self {
+        let mut filter = [0_u64; 16];
+        for spelling in spellings.each() {
+            let (word, bit) = Self::place(Self::beginning(spelling));
+            if let Some(bits) = filter.get_mut(word) {
+                *bits |= bit;
+            }
+        }
+        Self { filter }
     }
 
-    fn stand_in(&self, text: &str) -> bool {
+    fn stand_in(&self, text: &str, spellings: &Words) -> bool {
         let mut bytes = text.bytes().map(|byte| byte.to_ascii_lowercase());
         let first = bytes.by_ref().take(FEWEST_CHARS - 1).fold(0, Self::with);
         let mut windows = bytes.scan(first, |window, byte| {
             *window = Self::with(*window, byte);
             Some(*window)
         });
-        windows.any(|window| self.filter & Self::bit(window) != 0 && self.all.contains(&window))
+        windows.any(|window| {
+            let (word, bit) = Self::place(window);
+            self.filter.get(word).is_some_and(|bits| bits & bit != 0)
+                && spellings.each().any(|spelling| Self::beginning(spelling) == window)
+        })
+    }
+
+    /// The first [`FEWEST_CHARS`] bytes in a number.
+    fn beginning(spelling: &str) -> u64 {
+        spelling.bytes().take(FEWEST_CHARS).fold(0, Self::with)
     }
 
     /// The last [`FEWEST_CHARS`] bytes of those before and this one.
@@ -111,14 +187,12 @@ impl Beginnings {
         (window << 8 | u64::from(byte)) & ((1 << (8 * FEWEST_CHARS)) - 1)
     }
 
-    fn bit(window: u64) -> u64 {
+    /// Where its bit is: in which word, and which of its bits.
+    fn place(window: u64) -> (usize, u64) {
         // Fibonacci hashing: the upper bits of a product with 2^64 divided by the golden ratio.
-        1 << (window.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58)
+        let hash = window.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        ((hash >> 60) as usize, 1 << (hash >> 54 & 63))
     }
-}
-
-fn encoded(bytes: &[u8]) -> [String; 3] {
-    [hex::encode(bytes), BASE64_NOPAD.encode(bytes), BASE64URL_NOPAD.encode(bytes)]
 }
 
 #[cfg(test)]
@@ -129,7 +203,7 @@ mod tests {
     use crate::clicks::{Page, Presented};
 
     fn kept_text(raw: &str, own: &Spellings) -> String {
-        Presented::of(raw, own).read().text
+        Presented::of(raw, own).kept().text().to_owned()
     }
 
     #[test]
@@ -191,8 +265,8 @@ mod tests {
             upper in any::<bool>(),
         ) {
             let own = Spellings::of(ClientIp::new(address));
-            for spelling in &own.all {
-                let spelling = if upper { spelling.to_uppercase() } else { spelling.clone() };
+            for spelling in own.all.each() {
+                let spelling = if upper { spelling.to_uppercase() } else { spelling.to_owned() };
                 let text = own.taken_from(format!("{before}{spelling}{after}"));
                 prop_assert!(!text.contains(&spelling) || spelling.contains(NOWHERE), "{text}");
             }

@@ -9,7 +9,7 @@ use nexus_kernel::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{LinkCode, Utm};
-use crate::clicks::{Agent, DeviceClass, Visitor};
+use crate::clicks::{DeviceClass, Program, Visitor};
 
 /// The most targets among which clicks are shared out.
 pub const MAX_TARGETS: usize = 10;
@@ -196,8 +196,8 @@ pub fn link_list(scope: &Scope) -> String {
 pub struct Visit<'v> {
     /// In which country, where that is known.
     pub country: Option<Country>,
-    /// By which program.
-    pub agent: &'v Agent,
+    /// By which program. It is read where a rule asks for a device.
+    pub program: &'v Program,
     /// What they like best to read.
     pub language: Option<&'v Spoken>,
     /// Shares visitors out among targets: the same one of a day is led to the same target.
@@ -237,7 +237,7 @@ impl Link {
             let country = |c: Country| rule.countries.contains(&c);
             let language = |l: &Spoken| rule.languages.contains(l);
             (rule.countries.is_empty() || visit.country.is_some_and(country))
-                && (rule.devices.is_empty() || rule.devices.contains(&visit.agent.class()))
+                && (rule.devices.is_empty() || rule.devices.contains(&visit.program.agent().class()))
                 && (rule.languages.is_empty() || visit.language.is_some_and(language))
         };
         if let Some(rule) = self.rules.iter().find(holds) {
@@ -295,15 +295,16 @@ mod tests {
             rule(&[], &[], &["fr"], "https://a.example/fr"),
         ];
         let link = Link { rules, ..link() };
-        let phone = Agent::of(
+        let kept = |text: &str| Program::of_kept(text.to_owned());
+        let phone = kept(
             "Mozilla/5.0 (iPhone; CPU iPhone OS 17_2 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.2 Mobile/15E148 Safari/604.1",
         );
-        let computer = Agent::default();
-        let led = |country: &str, agent: &Agent, language: Option<&str>| {
+        let computer = kept("");
+        let led = |country: &str, program: &Program, language: Option<&str>| {
             let language = language.and_then(Spoken::parse);
             let visit = Visit {
                 country: Country::parse(country),
-                agent,
+                program,
                 language: language.as_ref(),
                 visitor: Visitor([0; 8]),
             };
@@ -322,11 +323,11 @@ mod tests {
         let target = |address: &str, weight| Target { address: address.to_owned(), weight };
         let link =
             Link { targets: vec![target("a", 3), target("never", 0), target("b", 1)], ..link() };
-        let agent = Agent::default();
+        let program = Program::of_kept(String::new());
         let mut counted = std::collections::BTreeMap::new();
         for n in 0..4_000_u64 {
             let visitor = Visitor(n.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes());
-            let visit = Visit { country: None, agent: &agent, language: None, visitor };
+            let visit = Visit { country: None, program: &program, language: None, visitor };
             let led = link.address_for(&visit).unwrap();
             assert_eq!(link.address_for(&visit), Some(led));
             *counted.entry(led.to_owned()).or_insert(0) += 1;
@@ -335,7 +336,7 @@ mod tests {
         assert!((2_800..3_200).contains(&counted["a"]), "{counted:?}");
         let none = Link { targets: vec![target("a", 0)], ..link };
         let visit =
-            Visit { country: None, agent: &agent, language: None, visitor: Visitor([1; 8]) };
+            Visit { country: None, program: &program, language: None, visitor: Visitor([1; 8]) };
         assert_eq!(none.address_for(&visit), None);
     }
 
