@@ -42,6 +42,7 @@ aws-contract: ## the ports' contracts on the AWS adapters, on the same emulator
 lint: ## format, clippy, docs, licences, and the template as a deployment would find it
 	cargo fmt --all -- --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	cargo run -q -p nexus-bench --features cost --bin cost -- --check README.md
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 	@command -v cargo-deny >/dev/null && cargo deny check bans licenses sources || echo "cargo-deny is not installed: licences and bans were not checked"
 	@infra/layers/ffmpeg/make.sh

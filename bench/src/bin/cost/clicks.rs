@@ -74,15 +74,12 @@ impl Basis {
         Ok(uses)
     }
 
-    /// GB of memory of the function in the template; where it is not there yet, what is assumed.
+    /// GB of memory of the function in the template.
     fn memory_gb(&self, binary: &str) -> Outcome<f64> {
         let functions = self.template.functions();
         let found = functions.iter().find(|function| function.binary == binary);
-        let memory_mb = match found {
-            Some(function) => f64::from(function.memory_mb),
-            None => self.assumed.get("click_memory_mb")?,
-        };
-        Ok(memory_mb / 1024.0)
+        let function = found.ok_or_else(|| format!("the template has no `{binary}`"))?;
+        Ok(f64::from(function.memory_mb) / 1024.0)
     }
 }
 

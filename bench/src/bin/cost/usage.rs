@@ -282,6 +282,14 @@ Resources:
       EphemeralStorage: {Size: 1536}
       Timeout: 60
       Events: {Mail: {Type: SQS, Properties: {Queue: !GetAtt Parcels.Arn}}}
+  ClickTrack:
+    Type: AWS::Serverless::Function
+    Metadata: {BuildProperties: {Binary: click-track}}
+    Properties: {MemorySize: 256, Timeout: 29}
+  Attribute:
+    Type: AWS::Serverless::Function
+    Metadata: {BuildProperties: {Binary: attribute}}
+    Properties: {MemorySize: 256, Timeout: 60}
   Look:
     Type: AWS::Serverless::Function
     Metadata: {BuildProperties: {Binary: look}}
@@ -312,7 +320,6 @@ Resources:
             ("users", 3.0),
             ("views", 2.0),
             ("click_ms", 2.0),
-            ("click_memory_mb", 256.0),
             ("click_batch", 100.0),
             ("click_batch_ms", 200.0),
             ("click_row_units", 2.0),

@@ -207,7 +207,7 @@ struct Far;
 
 impl Locator for Far {
     fn locate(&self, _: ClientIp) -> Place {
-        Place::Spot(Spot { city: Some("x".repeat(500)), ..Spot::default() })
+        Place::Spot(Spot { city: Some("x".repeat(600)), ..Spot::default() })
     }
 
     fn attribution(&self) -> Option<String> {
