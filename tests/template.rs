@@ -355,7 +355,8 @@ fn the_readme_tells_what_a_deployment_creates() {
 fn what_the_readme_looks_up_in_the_outputs_is_there() {
     let (template, told) = (parse(&text()), told());
     let mut sought = 0;
-    for before in told.split("` of the stack's outputs").collect::<Vec<_>>().split_last().unwrap().1 {
+    for before in told.split("` of the stack's outputs").collect::<Vec<_>>().split_last().unwrap().1
+    {
         let name = before.rsplit('`').next().unwrap();
         assert!(template["Outputs"].get(name).is_some(), "there is no output `{name}`");
         sought += 1;

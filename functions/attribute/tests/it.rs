@@ -69,7 +69,8 @@ fn some(platform: &MemoryPlatform, count: u32) -> Vec<Click> {
 }
 
 fn message(id: usize, scope: &Scope, clicks: &[Click]) -> Value {
-    let body = Envelope::seal(scope, "trace", &Clicks::of(clicks.iter().map(Followed::from))).unwrap();
+    let body =
+        Envelope::seal(scope, "trace", &Clicks::of(clicks.iter().map(Followed::from))).unwrap();
     json!({"messageId": format!("m{id}"), "body": body})
 }
 

@@ -18,8 +18,8 @@ use nexus_core::sweep::DueKind;
 use nexus_core::table::{CommitError, CommitToken, Page, Query, Slice, StoreError};
 use nexus_core::vault::{Forgotten, Freshness, Generation, Held, Vault, VaultError};
 use nexus_core::{
-    BlobKey, Blobs, Condition, Directory, Item, Key, Op, Product, Record, RecordKind, Scope, SecretName,
-    Table, records,
+    BlobKey, Blobs, Condition, Directory, Item, Key, Op, Product, Record, RecordKind, Scope,
+    SecretName, Table, records,
 };
 use nexus_engine::account::Settings;
 use nexus_engine::clicks::{Agent, Click, ClickId, Place, Visitor};

@@ -24,8 +24,8 @@ use aws_config::SdkConfig;
 use aws_sdk_ssm::Client;
 use aws_sdk_ssm::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ssm::types::{ParameterTier, ParameterType};
-use nexus_core::{Product, Table};
 use nexus_core::vault::{Remains, SecretName, VaultError};
+use nexus_core::{Product, Table};
 use nexus_kernel::{Ambient, Secret, Timestamp};
 use nexus_vault::{Left, RowVault, Safe, Said, Slot};
 

@@ -54,7 +54,8 @@ async fn one(name: &str, platform: &MemoryPlatform, a_message: usize) -> Outcome
     for some in all.chunks(EVENT as usize) {
         let mut records = Vec::new();
         for (n, clicks) in some.chunks(a_message).enumerate() {
-            let body = Envelope::seal(&scope, "trace", &Clicks::of(clicks.iter().map(Followed::from)))?;
+            let body =
+                Envelope::seal(&scope, "trace", &Clicks::of(clicks.iter().map(Followed::from)))?;
             records.push(json!({"messageId": format!("{n}"), "body": body, "attributes": {}}));
         }
         events.push(json!({ "Records": records }).to_string());

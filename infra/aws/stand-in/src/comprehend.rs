@@ -97,7 +97,8 @@ pub(crate) async fn detect_languages(
             Err(Unjudged::Unsupported(language)) if language != "und" => (language, 0.99),
             Err(_) => ("en".to_owned(), 0.3),
         };
-        result_list.push(Languages { index, languages: vec![OneLanguage { language_code, score }] });
+        result_list
+            .push(Languages { index, languages: vec![OneLanguage { language_code, score }] });
     }
     Ok(Batch { result_list, error_list: Vec::new() })
 }

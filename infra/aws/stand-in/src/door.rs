@@ -106,18 +106,18 @@ async fn by_target(
         }
         "Comprehend_20171127.BatchDetectDominantLanguage" => {
             let answer = match asked(&headers, "comprehend", &body) {
-                Ok(asked) => comprehend::detect_languages(&services.lexicon, asked)
-                    .await
-                    .and_then(answered),
+                Ok(asked) => {
+                    comprehend::detect_languages(&services.lexicon, asked).await.and_then(answered)
+                }
                 Err(refusal) => Err(refusal),
             };
             ("BatchDetectDominantLanguage", answer)
         }
         "Comprehend_20171127.BatchDetectSentiment" => {
             let answer = match asked(&headers, "comprehend", &body) {
-                Ok(asked) => comprehend::detect_sentiment(&services.lexicon, asked)
-                    .await
-                    .and_then(answered),
+                Ok(asked) => {
+                    comprehend::detect_sentiment(&services.lexicon, asked).await.and_then(answered)
+                }
                 Err(refusal) => Err(refusal),
             };
             ("BatchDetectSentiment", answer)

@@ -138,7 +138,10 @@ impl<'c> Clicks<'c> {
     ///
     /// # Errors
     /// The message tells of something that is not in it: it is none of ours.
-    pub fn read(&self, mut program: impl FnMut(&str) -> Arc<Program>) -> Result<Vec<Click>, Failure> {
+    pub fn read(
+        &self,
+        mut program: impl FnMut(&str) -> Arc<Program>,
+    ) -> Result<Vec<Click>, Failure> {
         let programs: Vec<_> = self.programs.iter().map(|text| program(text)).collect();
         let not_ours = || Failure::invalid("this is not a message about clicks of ours");
         let one = |click: &One<'_>| {
@@ -170,7 +173,8 @@ mod tests {
     use crate::clicks::{Agent, Spot};
 
     fn click(n: u8) -> Click {
-        let texts = ["", "facebookexternalhit/1.1", "Mozilla/5.0 (X11; Linux x86_64) Firefox/121.0"];
+        let texts =
+            ["", "facebookexternalhit/1.1", "Mozilla/5.0 (X11; Linux x86_64) Firefox/121.0"];
         let agent = Agent::of(texts[usize::from(n % 3)]);
         let (head, no_accept) = (n.is_multiple_of(5), n.is_multiple_of(7));
         Click {
@@ -184,7 +188,9 @@ mod tests {
             },
             bot: bots::reason(&agent.text, head, no_accept),
             agent,
-            referrer: n.is_multiple_of(3).then(|| Referrer { host: "a.example".into(), path: "/".into() }),
+            referrer: n
+                .is_multiple_of(3)
+                .then(|| Referrer { host: "a.example".into(), path: "/".into() }),
             visitor: Visitor([n; 8]),
             head,
             no_accept,
@@ -210,12 +216,16 @@ mod tests {
     #[test]
     fn a_message_that_tells_of_what_is_not_in_it_is_refused() {
         let clicks = [click(3)];
-        let mut value = serde_json::to_value(Clicks::of(clicks.iter().map(Followed::from))).unwrap();
+        let mut value =
+            serde_json::to_value(Clicks::of(clicks.iter().map(Followed::from))).unwrap();
         for list in ["links", "programs", "pages"] {
             let kept = value[list].take();
             value[list] = serde_json::json!([]);
             let message: Clicks<'static> = serde_json::from_value(value.clone()).unwrap();
-            assert!(message.read(|text| Arc::new(Program::of_kept(text.to_owned()))).is_err(), "{list}");
+            assert!(
+                message.read(|text| Arc::new(Program::of_kept(text.to_owned()))).is_err(),
+                "{list}"
+            );
             value[list] = kept;
         }
     }

@@ -41,8 +41,12 @@ impl Spellings {
                     let short = six.to_string();
                     for mark in [":", "-"] {
                         texts.add(|to| write!(to, "{}", short.replace(':', mark)));
-                        texts.add(|to| joined(to, mark, six.segments(), |to, s| write!(to, "{s:x}")));
-                        texts.add(|to| joined(to, mark, six.segments(), |to, s| write!(to, "{s:04x}")));
+                        texts.add(|to| {
+                            joined(to, mark, six.segments(), |to, s| write!(to, "{s:x}"))
+                        });
+                        texts.add(|to| {
+                            joined(to, mark, six.segments(), |to, s| write!(to, "{s:04x}"))
+                        });
                     }
                     all.add_bytes(&six.octets());
                 }

@@ -237,7 +237,8 @@ impl Link {
             let country = |c: Country| rule.countries.contains(&c);
             let language = |l: &Spoken| rule.languages.contains(l);
             (rule.countries.is_empty() || visit.country.is_some_and(country))
-                && (rule.devices.is_empty() || rule.devices.contains(&visit.program.agent().class()))
+                && (rule.devices.is_empty()
+                    || rule.devices.contains(&visit.program.agent().class()))
                 && (rule.languages.is_empty() || visit.language.is_some_and(language))
         };
         if let Some(rule) = self.rules.iter().find(holds) {

@@ -19,7 +19,8 @@ struct Stand {
 async fn stand() -> Stand {
     let phrases = Phrases::read(r#"[{"en": "Good morning.", "es": "Buenos días."}]"#).unwrap();
     let voices = Voices::locate(&std::env::var("PATH").unwrap()).await.unwrap();
-    let services = Services { phrases, voices, lexicon: Lexicon::new(None), counts: Counts::default() };
+    let services =
+        Services { phrases, voices, lexicon: Lexicon::new(None), counts: Counts::default() };
     Stand { router: router(services), peer: ([127, 0, 0, 1], 50_000).into() }
 }
 
