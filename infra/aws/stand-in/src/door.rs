@@ -98,29 +98,18 @@ async fn by_target(
     let target = word(&headers, "x-amz-target");
     let (operation, answer) = match target {
         "RekognitionService.DetectLabels" => {
-            let answer = match asked(&headers, "rekognition", &body) {
-                Ok(asked) => rekognition::detect_labels(asked).await.and_then(answered),
-                Err(refusal) => Err(refusal),
-            };
-            ("DetectLabels", answer)
+            let asked = asked(&headers, "rekognition", &body);
+            ("DetectLabels", operated(asked, rekognition::detect_labels).await)
         }
         "Comprehend_20171127.BatchDetectDominantLanguage" => {
-            let answer = match asked(&headers, "comprehend", &body) {
-                Ok(asked) => {
-                    comprehend::detect_languages(&services.lexicon, asked).await.and_then(answered)
-                }
-                Err(refusal) => Err(refusal),
-            };
-            ("BatchDetectDominantLanguage", answer)
+            let asked = asked(&headers, "comprehend", &body);
+            let work = |asked| comprehend::detect_languages(&services.lexicon, asked);
+            ("BatchDetectDominantLanguage", operated(asked, work).await)
         }
         "Comprehend_20171127.BatchDetectSentiment" => {
-            let answer = match asked(&headers, "comprehend", &body) {
-                Ok(asked) => {
-                    comprehend::detect_sentiment(&services.lexicon, asked).await.and_then(answered)
-                }
-                Err(refusal) => Err(refusal),
-            };
-            ("BatchDetectSentiment", answer)
+            let asked = asked(&headers, "comprehend", &body);
+            let work = |asked| comprehend::detect_sentiment(&services.lexicon, asked);
+            ("BatchDetectSentiment", operated(asked, work).await)
         }
         _ => (
             "other",
@@ -234,7 +223,12 @@ fn signed(headers: &HeaderMap, service: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn answered(answer: impl Serialize) -> Result<String, Refusal> {
+/// The answer to a request, if it is one.
+async fn operated<T, R: Serialize, F: Future<Output = Result<R, Refusal>>>(
+    asked: Result<T, Refusal>,
+    work: impl FnOnce(T) -> F,
+) -> Result<String, Refusal> {
+    let answer = work(asked?).await?;
     serde_json::to_string(&answer).map_err(|e| Refusal::ours("InternalServerError", e))
 }
 

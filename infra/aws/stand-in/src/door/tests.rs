@@ -43,6 +43,13 @@ impl Stand {
         (status, ciborium::from_reader(&*body).unwrap_or_default())
     }
 
+    async fn comprehend(&self, operation: &str, asked: Value) -> (u16, Value) {
+        let request = Request::post("/")
+            .header("authorization", SIGNED.replace("SERVICE", "comprehend"))
+            .header("x-amz-target", format!("Comprehend_20171127.{operation}"));
+        json(self.ask(request, asked.to_string()).await).await
+    }
+
     async fn speak(&self, body: &str) -> Response {
         let signed = SIGNED.replace("SERVICE", "polly");
         self.ask(Request::post("/v1/speech").header("authorization", signed), body.to_owned()).await
@@ -110,4 +117,28 @@ async fn polly_tells_the_type_of_an_error_in_a_header() {
     let response = stand().await.speak(&SENTENCE.replace("neural", "standard")).await;
     assert_eq!(response.headers()["x-amzn-errortype"], "ValidationException");
     assert_eq!(json(response).await.0, 400);
+}
+
+#[tokio::test]
+async fn texts_are_judged_in_their_places_and_what_is_not_read_here_is_refused() {
+    let stand = stand().await;
+    let texts = ["The coffee was awful and nobody cared.", "I love this lovely place!"];
+    let (_, found) = stand
+        .comprehend("BatchDetectSentiment", json!({"TextList": texts, "LanguageCode": "en"}))
+        .await;
+    let told = |n: usize| (&found["ResultList"][n]["Index"], &found["ResultList"][n]["Sentiment"]);
+    assert_eq!(told(0), (&json!(0), &json!("NEGATIVE")), "{found}");
+    assert_eq!(told(1), (&json!(1), &json!("POSITIVE")), "{found}");
+    let (_, found) =
+        stand.comprehend("BatchDetectDominantLanguage", json!({"TextList": texts})).await;
+    assert_eq!(found["ResultList"][1]["Languages"][0]["LanguageCode"], "en", "{found}");
+    for (texts, language, code) in [
+        (vec!["Hola"], "es", "UnsupportedLanguageException"),
+        (vec!["Hi"; 26], "en", "BatchSizeLimitExceededException"),
+        (vec![""], "en", "TextSizeLimitExceededException"),
+    ] {
+        let asked = json!({"TextList": texts, "LanguageCode": language});
+        let (status, refused) = stand.comprehend("BatchDetectSentiment", asked).await;
+        assert_eq!((status, refused["__type"].as_str()), (400, Some(code)));
+    }
 }
