@@ -122,7 +122,7 @@ async fn polly_tells_the_type_of_an_error_in_a_header() {
 #[tokio::test]
 async fn texts_are_judged_in_their_places_and_what_is_not_read_here_is_refused() {
     let stand = stand().await;
-    let texts = ["The coffee was awful and nobody cared.", "I love this lovely place!"];
+    let texts = ["The coffee was awful and the room was horrible.", "I love this lovely place!"];
     let (_, found) = stand
         .comprehend("BatchDetectSentiment", json!({"TextList": texts, "LanguageCode": "en"}))
         .await;
