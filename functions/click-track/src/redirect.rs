@@ -84,7 +84,9 @@ pub(crate) async fn follow(State(deps): State<Arc<Deps>>, asked: Asked) -> Respo
         Place::Spot(spot) => spot.country.as_deref().and_then(Country::parse),
         Place::Unlocated => None,
     };
-    let language = Spoken::preferred(asked.header(header::ACCEPT_LANGUAGE));
+    // Most links have no rules.
+    let said = Some(asked.header(header::ACCEPT_LANGUAGE)).filter(|_| !found.link.rules.is_empty());
+    let language = said.and_then(Spoken::preferred);
     let visit = Visit { country, program: &program, language: language.as_ref(), visitor };
     let chosen = found.link.address_for(&visit);
     let Some(location) = chosen.and_then(|address| standing.location(address)) else {
